@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// tcp_sock: one TCP connection; tcp_request_sock: one that is being opened; tcp_timewait_sock: what
+// is left of one.
+
+import { hrtimer } from "./hrtimer.ts";
+import { rb_root } from "./rbtree.ts";
+import type { sk_buff } from "./skbuff.ts";
+import { inet_connection_sock } from "../net/inet_connection_sock.ts";
+import { inet_request_sock } from "../net/inet_sock.ts";
+import { inet_timewait_sock } from "../net/inet_timewait_sock.ts";
+import type { request_sock, saved_syn } from "../net/request_sock.ts";
+import type { sock_common } from "../net/sock.ts";
+import type { tcp_fastopen_request, tcp_request_sock_ops } from "../net/tcp.ts";
+
+/** A range of received sequence numbers, end excluded. */
+export class tcp_sack_block {
+  start_seq = 0;
+  end_seq = 0;
+}
+
+/** Options of the peer, from SYN and from the present segment. */
+export class tcp_options_received {
+  /** When ts_recent was taken, seconds of the monotonic clock; 0 none. */
+  ts_recent_stamp = 0;
+  ts_recent = 0;
+  /** Of the present segment. */
+  rcv_tsval = 0;
+  rcv_tsecr = 0;
+  saw_tstamp = false;
+  /** Timestamps were agreed on. */
+  tstamp_ok = false;
+  dsack = false;
+  wscale_ok = false;
+  /** 1 SACK agreed; TCP_SACK_SEEN 4 seen: see net/ipv4/tcp_input.ts. */
+  sack_ok = 0;
+  smc_ok = false;
+  snd_wscale = 0;
+  rcv_wscale = 0;
+  saw_unknown = false;
+  num_sacks = 0;
+  /** MSS that the program asked for, and the bound on what the peer may send or ask for. */
+  user_mss = 0;
+  mss_clamp = 0;
+}
+
+/** Windowed minimum, see lib/win_minmax.ts. */
+export class minmax_sample {
+  t = 0;
+  v = 0;
+}
+
+export class minmax {
+  readonly s: [minmax_sample, minmax_sample, minmax_sample] = [
+    new minmax_sample(),
+    new minmax_sample(),
+    new minmax_sample(),
+  ];
+}
+
+/** RACK's state. @rfc 8985 */
+export class tcp_rack {
+  /** Departure of the latest delivered packet, us. */
+  mstamp = 0;
+  rtt_us = 0;
+  end_seq = 0;
+  last_delivered = 0;
+  /** In units of min_rtt / 4. */
+  reo_wnd_steps = 1;
+  reo_wnd_persist = 0;
+  dsack_seen = false;
+  advanced = false;
+}
+
+/** Estimators of the receiver. Times us. */
+export class tcp_rcv_rtt_est {
+  rtt_us = 0;
+  seq = 0;
+  time = 0;
+}
+
+export class tcp_rcvq_space {
+  space = 0;
+  seq = 0;
+  time = 0;
+}
+
+/** Sent skbs by time of their last transmission, for RACK. */
+export class sk_buff_tsorted {
+  first: sk_buff | null = null;
+  last: sk_buff | null = null;
+}
+
+/** A connection. Sequence numbers int32; times us unless said otherwise. */
+export class tcp_sock extends inet_connection_sock {
+  tcp_header_len = 0;
+  /** Goal of a TSO packet, in segments. */
+  gso_segs = 0;
+  /** Header prediction: the flag word of the segment that is expected (int32); 0 off. */
+  pred_flags = 0;
+  scaling_ratio = 0;
+
+  bytes_received = 0;
+  segs_in = 0;
+  data_segs_in = 0;
+  rcv_nxt = 0;
+  /** Head of what the program has not read. */
+  copied_seq = 0;
+  /** rcv_nxt when the last window went out. */
+  rcv_wup = 0;
+  snd_nxt = 0;
+  segs_out = 0;
+  data_segs_out = 0;
+  bytes_sent = 0;
+  bytes_acked = 0;
+  dsack_dups = 0;
+  snd_una = 0;
+  /** Last byte of the small packet sent most recently. */
+  snd_sml = 0;
+  /** Last ACK came and last data went, jiffies. */
+  rcv_tstamp = 0;
+  lsndtime = 0;
+  /** Last out-of-window segment that was acked, jiffies. */
+  last_oow_ack_time = 0;
+  /** Compressed ACKs since the last out-of-order one that moved the right edge. */
+  compressed_ack = 0;
+  compressed_ack_rcv_nxt = 0;
+  dup_ack_counter = 0;
+  tlp_retrans = false;
+  /** Offset of our timestamps. */
+  tsoffset = 0;
+  readonly tsorted_sent_queue = new sk_buff_tsorted();
+  snd_wl1 = 0;
+  snd_wnd = 0;
+  /** Largest window the peer ever offered. */
+  max_window = 0;
+  mss_cache = 0;
+  window_clamp = 0;
+  /** Clamp of the window while little was received. */
+  rcv_ssthresh = 0;
+  readonly rack = new tcp_rack();
+  advmss = 0;
+  /** Highest 8 bits: time limited by the receiver's window; enum tcp_chrono. */
+  chrono_type = 0;
+  chrono_start = 0;
+  /** us in each of the states busy, rwnd_limited, sndbuf_limited. */
+  readonly chrono_stat: [number, number, number] = [0, 0, 0];
+  rate_app_limited = false;
+  fastopen_connect = false;
+  fastopen_no_cookie = false;
+  is_sack_reneg = false;
+  fastopen_client_fail = 0;
+  /** TCP_NAGLE_* */
+  nonagle = 0;
+  thin_lto = false;
+  recvmsg_inq = false;
+  repair = false;
+  repair_queue = 0;
+  /** F-RTO (RFC 5682) is on. */
+  frto = false;
+  /** TCP_SAVE_SYN */
+  save_syn = 0;
+  syn_data = false;
+  syn_fastopen = false;
+  syn_fastopen_exp = false;
+  syn_fastopen_ch = false;
+  syn_data_acked = false;
+  is_cwnd_limited = false;
+  tlp_high_seq = 0;
+  tcp_tx_delay = 0;
+  /** Earliest departure of the next packet, ns. */
+  tcp_wstamp_ns = 0;
+  /** Time of the present event, ns and us. */
+  tcp_clock_cache = 0;
+  tcp_mstamp = 0;
+  /** Smoothed RTT << 3, its medium deviation << 2, the largest in this RTT, the smoothed; us. */
+  srtt_us = 0;
+  mdev_us = 0;
+  mdev_max_us = 0;
+  rttvar_us = 0;
+  rtt_seq = 0;
+  readonly rtt_min = new minmax();
+  packets_out = 0;
+  retrans_out = 0;
+  max_packets_out = 0;
+  cwnd_usage_seq = 0;
+  /** TCP_ECN_* */
+  ecn_flags = 0;
+  keepalive_probes = 0;
+  reordering = 0;
+  reord_seen = 0;
+  snd_up = 0;
+  readonly rx_opt = new tcp_options_received();
+  snd_ssthresh = 0;
+  snd_cwnd = 0;
+  snd_cwnd_cnt = 0;
+  snd_cwnd_clamp = 0;
+  snd_cwnd_used = 0;
+  /** jiffies */
+  snd_cwnd_stamp = 0;
+  prior_cwnd = 0;
+  prr_delivered = 0;
+  prr_out = 0;
+  delivered = 0;
+  delivered_ce = 0;
+  lost = 0;
+  app_limited = 0;
+  first_tx_mstamp = 0;
+  delivered_mstamp = 0;
+  rate_delivered = 0;
+  rate_interval_us = 0;
+  rcv_wnd = 0;
+  /** One past the last byte written by the program. */
+  write_seq = 0;
+  notsent_lowat = 0;
+  pushed_seq = 0;
+  lost_out = 0;
+  sacked_out = 0;
+  readonly pacing_timer: hrtimer<tcp_sock>;
+  readonly compressed_ack_timer: hrtimer<tcp_sock>;
+  lost_skb_hint: sk_buff | null = null;
+  retransmit_skb_hint: sk_buff | null = null;
+  /** Sent and not yet acknowledged, by sequence. */
+  readonly tcp_rtx_queue = new rb_root<sk_buff>();
+  /** Received out of order, by sequence. */
+  readonly out_of_order_queue = new rb_root<sk_buff>();
+  ooo_last_skb: sk_buff | null = null;
+  readonly duplicate_sack: [tcp_sack_block] = [new tcp_sack_block()];
+  readonly selective_acks: tcp_sack_block[] = sack_blocks();
+  readonly recv_sack_cache: tcp_sack_block[] = sack_blocks();
+  highest_sack: sk_buff | null = null;
+  lost_cnt_hint = 0;
+  prior_ssthresh = 0;
+  /** snd_nxt when loss was found. */
+  high_seq = 0;
+  /** Timestamp (ms) of the first retransmission of this recovery; 0 none. */
+  retrans_stamp = 0;
+  undo_marker = 0;
+  /** Retransmissions that DSACK may still prove needless. */
+  undo_retrans = 0;
+  bytes_retrans = 0;
+  total_retrans = 0;
+  /** RTO statistics: expiries, their recoveries, and when the series began. */
+  total_rto = 0;
+  urg_seq = 0;
+  urg_data = 0;
+  /** jiffies; 0 default */
+  keepalive_time = 0;
+  keepalive_intvl = 0;
+  /** jiffies; 0 default, negative none */
+  linger2 = 0;
+  timeout_rehash = 0;
+  rcv_ooopack = 0;
+  rcv_rtt_last_tsecr = 0;
+  readonly rcv_rtt_est = new tcp_rcv_rtt_est();
+  readonly rcvq_space = new tcp_rcvq_space();
+  mtu_probe_start = 0;
+  mtu_probe_end = 0;
+  /** The path MTU that an ICMP told, to act on when the socket is free. */
+  mtu_info = 0;
+  fastopen_req: tcp_fastopen_request | null = null;
+  fastopen_rsk: request_sock | null = null;
+  saved_syn: saved_syn | null = null;
+  /** The SYN's timestamp option was sent in us units. */
+  tcp_usec_ts = false;
+  /** In the list of sockets that TSQ will serve. */
+  tsq_next: tcp_sock | null = null;
+  /** The receive buffer was shrunk below what was advertised. */
+  rcv_mwnd_seq = 0;
+  plb_rehash = 0;
+
+  constructor() {
+    super();
+    this.pacing_timer = new hrtimer<tcp_sock>(this);
+    this.compressed_ack_timer = new hrtimer<tcp_sock>(this);
+  }
+}
+
+function sack_blocks(): tcp_sack_block[] {
+  return [new tcp_sack_block(), new tcp_sack_block(), new tcp_sack_block(), new tcp_sack_block()];
+}
+
+/** A connection being opened. */
+export class tcp_request_sock extends inet_request_sock {
+  af_specific!: tcp_request_sock_ops;
+  /** When the SYN+ACK was sent first, us. */
+  snt_synack = 0;
+  tfo_listener = false;
+  is_mptcp = false;
+  req_usec_ts = false;
+  txhash = 0;
+  rcv_isn = 0;
+  snt_isn = 0;
+  ts_off = 0;
+  /** When the last SYN+ACK went out for an out-of-window segment, jiffies. */
+  last_oow_ack_time = 0;
+  rcv_nxt = 0;
+  syn_tos = 0;
+  rsk_rcv_wnd = 0;
+  rsk_window_clamp = 0;
+}
+
+/** A connection in TIME_WAIT or an orphan in FIN_WAIT2. */
+export class tcp_timewait_sock extends inet_timewait_sock {
+  tw_rcv_nxt = 0;
+  tw_snd_nxt = 0;
+  tw_rcv_wnd = 0;
+  tw_ts_offset = 0;
+  tw_ts_recent = 0;
+  /** jiffies */
+  tw_last_oow_ack_time = 0;
+  tw_ts_recent_stamp = 0;
+  tw_tx_delay = 0;
+}
+
+export function tcp_twsk(sk: sock_common): tcp_timewait_sock {
+  return sk as tcp_timewait_sock;
+}
+
+/** Forgets the options of a SYN. */
+export function tcp_clear_options(rx_opt: tcp_options_received): void {
+  rx_opt.tstamp_ok = false;
+  rx_opt.sack_ok = 0;
+  rx_opt.wscale_ok = false;
+  rx_opt.snd_wscale = 0;
+}
+
+/** Hands the SYN that the program asked to save to the new socket. */
+export function tcp_move_syn(tp: tcp_sock, req: request_sock): void {
+  tp.saved_syn = req.saved_syn;
+  req.saved_syn = null;
+}
+
+export function tcp_saved_syn_free(tp: tcp_sock): void {
+  tp.saved_syn = null;
+}
+
+/** The queue of a Fast Open listener is in use. */
+export function fastopen_queue_tune(sk: inet_connection_sock, backlog: number): void {
+  const q = sk.icsk_accept_queue.fastopenq;
+  q.max_qlen = Math.min(backlog, sk.skc_net.core.sysctl_somaxconn);
+}
