@@ -17,6 +17,7 @@ import { icmphdr } from "../uapi/linux/icmp.ts";
 import { iphdr } from "../uapi/linux/ip.ts";
 import { tcphdr } from "../uapi/linux/tcp.ts";
 import { udphdr } from "../uapi/linux/udp.ts";
+import type { sock_exterr_skb } from "./errqueue.ts";
 import type { page } from "./mm_types.ts";
 import { rb_node } from "./rbtree.ts";
 import { ktime_get_ns } from "./timekeeping.ts";
@@ -75,6 +76,13 @@ export const SKBTX_SCHED_TSTAMP = 1 << 6;
 export const SKBTX_ANY_SW_TSTAMP = SKBTX_SW_TSTAMP | SKBTX_SCHED_TSTAMP;
 export const SKBTX_ANY_TSTAMP = SKBTX_HW_TSTAMP | SKBTX_ANY_SW_TSTAMP;
 
+/** shinfo.flags: destructor_arg is the ubuf_info of a zero-copy send; frags may change under us. */
+export const SKBFL_ZEROCOPY_ENABLE = 1 << 0;
+export const SKBFL_SHARED_FRAG = 1 << 1;
+export const SKBFL_PURE_ZEROCOPY = 1 << 2;
+export const SKBFL_ZEROCOPY_FRAG = SKBFL_ZEROCOPY_ENABLE | SKBFL_SHARED_FRAG;
+export const SKBFL_ALL_ZEROCOPY = SKBFL_ZEROCOPY_FRAG | SKBFL_PURE_ZEROCOPY;
+
 /** A piece of payload: `size` bytes at `off` of a page. */
 export class skb_frag_t {
   bv_page: page;
@@ -129,6 +137,8 @@ export class tcp_skb_cb {
   ip_dsfield = 0;
   /** Timestamp to be taken at ACK. */
   txstamp_ack = false;
+  /** ISN for the SYN+ACK to a SYN that took over a TIME_WAIT socket's place; 0 none. */
+  tcp_tw_isn = 0;
   /** MSG_EOR: nothing may be appended. */
   eor = false;
   has_rxtstamp = false;
@@ -232,8 +242,10 @@ export class sk_buff {
 
   cloned = false;
   nohdr = false;
-  /** SKB_FCLONE_*: kept for its meaning to accounting only. */
+  /** SKB_FCLONE_* */
   fclone = 0;
+  /** The clone of a SKB_FCLONE_ORIG while it is alive, and the original of that clone. */
+  fclones: sk_buff | null = null;
   peeked = false;
   pfmemalloc = false;
   pkt_type = 0;
@@ -273,6 +285,8 @@ export class sk_buff {
   readonly tcp_cb = new tcp_skb_cb();
   readonly inet_cb = new inet_skb_parm();
   readonly gro_cb = new napi_gro_cb();
+  /** Control block of a packet in a socket's error queue. */
+  err_cb: sock_exterr_skb | null = null;
 
   /** Header overlays, made at first use and kept: see tcp_hdr(), ip_hdr(), … */
   h_tcp: tcphdr | null = null;

@@ -195,6 +195,11 @@ export function inet_csk_rto_backoff(icsk: inet_connection_sock, max_when: numbe
   return Math.min(icsk.icsk_rto * 2 ** icsk.icsk_backoff, max_when);
 }
 
+/** The SYN+ACK's timeout with its backoff, jiffies. */
+export function reqsk_timeout(req: request_sock, max_timeout: number): number {
+  return Math.min(req.timeout * 2 ** req.num_timeout, max_timeout);
+}
+
 /** request_socks that wait for their third ACK. */
 export function inet_csk_reqsk_queue_len(sk: sock): number {
   return (sk as inet_connection_sock).icsk_accept_queue.qlen;

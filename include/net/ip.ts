@@ -30,6 +30,20 @@ export const IP_DEFRAG_CALL_RA_CHAIN = 1;
 
 export const IP_REPLY_ARG_NOSRCCHECK = 1;
 
+/** What ip_send_unicast_reply() sends: a transport header in iov, and how. */
+export class ip_reply_arg {
+  /** The bytes; the length is passed beside. */
+  readonly iov = new Uint8Array(64);
+  /** IP_REPLY_ARG_* */
+  flags = 0;
+  /** Sum of the pseudo header, and the checksum's place in iov, bytes; -1: none. */
+  csum = 0;
+  csumoffset = -1;
+  bound_dev_if = 0;
+  tos = 0;
+  uid = 0;
+}
+
 /** Adds one to a counter of IP. */
 export function __IP_INC_STATS(n: net, field: number): void {
   n.mib.ip_statistics[field]++;

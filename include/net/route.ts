@@ -8,7 +8,10 @@ import type { sk_buff } from "../linux/skbuff.ts";
 import { dst_entry } from "./dst.ts";
 import type { dst_ops } from "./dst.ts";
 import type { net } from "./net_namespace.ts";
+import type { inet_sock } from "./inet_sock.ts";
+import { sock_flag, SOCK_LOCALROUTE } from "./sock.ts";
 import type { sock } from "./sock.ts";
+import { IPTOS_TOS_MASK } from "../uapi/linux/ip.ts";
 
 export const RTO_ONLINK = 0x01;
 export const IPTOS_RT_MASK = 0x1c;
@@ -59,6 +62,22 @@ export function skb_rtable(skb: sk_buff): rtable | null {
 /** The address to resolve on the link for packets to daddr. */
 export function rt_nexthop(rt: rtable, daddr: number): number {
   return rt.rt_gw4 !== 0 ? rt.rt_gw4 : daddr;
+}
+
+/** The interface that a packet came in by: of its route, else of the device. */
+export function inet_iif(skb: sk_buff): number {
+  const rt = skb._skb_refdst as rtable | null;
+  return rt !== null && rt.rt_iif !== 0 ? rt.rt_iif : skb.skb_iif;
+}
+
+/** The part of a TOS byte that routes are looked up by. */
+export function RT_TOS(tos: number): number {
+  return tos & IPTOS_TOS_MASK;
+}
+
+/** TOS and RTO_ONLINK of a socket's packets. */
+export function RT_CONN_FLAGS(sk: sock): number {
+  return RT_TOS((sk as inet_sock).tos) | (sock_flag(sk, SOCK_LOCALROUTE) ? RTO_ONLINK : 0);
 }
 
 export function rt_is_output_route(rt: rtable): boolean {

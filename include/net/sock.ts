@@ -19,6 +19,7 @@ import type { hlist_nulls_head } from "../linux/list_nulls.ts";
 import { page_frag } from "../linux/mm_types.ts";
 import { sk_buff_head } from "../linux/skbuff.ts";
 import type { sk_buff } from "../linux/skbuff.ts";
+import { get_random_u32 } from "../linux/random.ts";
 import { timer_list } from "../linux/timer.ts";
 import { wait_queue_head } from "../linux/wait.ts";
 import type { msghdr, socket, socket_wq } from "../linux/net.ts";
@@ -522,6 +523,11 @@ export function sock_error(sk: sock): number {
 /** Remembers the flow hash of a packet that was received, for receive packet steering. */
 export function sock_rps_save_rxhash(sk: sock, skb: sk_buff): void {
   if (sk.sk_rxhash !== skb.hash) sk.sk_rxhash = skb.hash;
+}
+
+/** A random flow hash, never 0. */
+export function net_tx_rndhash(): number {
+  return get_random_u32() || 1;
 }
 
 export function sock_rps_reset_rxhash(sk: sock): void {

@@ -3,7 +3,7 @@
 // TCP's constants and the inlines that need nothing above. Those that call into a .c file stand in
 // the file of net/ipv4 that their prototype belongs to.
 
-import { HZ, jiffies } from "../linux/jiffies.ts";
+import { HZ, jiffies, jiffies_64 } from "../linux/jiffies.ts";
 import type { sk_buff } from "../linux/skbuff.ts";
 import { TCP_SKB_CB } from "../linux/skbuff.ts";
 import type { tcp_request_sock, tcp_sock } from "../linux/tcp.ts";
@@ -11,6 +11,7 @@ import { ktime_get_ns } from "../linux/timekeeping.ts";
 import { dst_metric_locked, dst_metric_rtt, RTAX_RTO_MIN } from "./dst.ts";
 import type { dst_entry } from "./dst.ts";
 import { TCP_SYN_RECV } from "./tcp_states.ts";
+import { LINUX_MIB_LISTENDROPS } from "../uapi/linux/snmp.ts";
 import { TCP_FLAG_ACK, TCP_MSS_DEFAULT, TCPF_CA_CWR, TCPF_CA_Recovery } from "../uapi/linux/tcp.ts";
 import { SK_PACING_NEEDED } from "./sock.ts";
 import type { flowi4 } from "./flow.ts";
@@ -608,6 +609,72 @@ export function tcp_paws_reject(
 /** Marks a pure ACK: its truesize is 2, which no packet with data has. */
 export function skb_set_tcp_pure_ack(skb: sk_buff): void {
   skb.truesize = 2;
+}
+
+/** An MSS within what the program allows. */
+export function tcp_mss_clamp(tp: tcp_sock, mss: number): number {
+  const user_mss = tp.rx_opt.user_mss;
+  return user_mss !== 0 && user_mss < mss ? user_mss : mss;
+}
+
+/** A SYN was dropped by a listener. */
+export function tcp_listendrop(sk: sock): void {
+  sk.sk_drops++;
+  sk.skc_net.mib.net_statistics[LINUX_MIB_LISTENDROPS]++;
+}
+
+/** Counts a segment that came in. */
+export function tcp_segs_in(tp: tcp_sock, skb: sk_buff): void {
+  const segs_in = Math.max(1, skb.shinfo.gso_segs);
+  tp.segs_in += segs_in;
+  if (skb.len > (skb.head.u8[skb.transport_header + 12] >> 4) << 2) tp.data_segs_in += segs_in;
+}
+
+/** SYN cookies are good for this many of their minutes. */
+export const MAX_SYNCOOKIE_AGE = 2;
+export const TCP_SYNCOOKIE_PERIOD = 60 * HZ;
+export const TCP_SYNCOOKIE_VALID = MAX_SYNCOOKIE_AGE * TCP_SYNCOOKIE_PERIOD;
+
+/** Remembers in a listener that SYN cookies go out. */
+export function tcp_synq_overflow(sk: sock): void {
+  const tp = sk as tcp_sock;
+  const now = jiffies;
+  const last = tp.rx_opt.ts_recent_stamp | 0;
+  if (((now - last) | 0) < 0 || ((now - last) | 0) > HZ) tp.rx_opt.ts_recent_stamp = now;
+}
+
+/** No SYN cookie went out lately: an ACK cannot bear a good one. */
+export function tcp_synq_no_recent_overflow(sk: sock): boolean {
+  const last = (sk as tcp_sock).rx_opt.ts_recent_stamp | 0;
+  // A listener that never overflowed has 0 here, which jiffies come near to only by chance.
+  const age = (jiffies - last) | 0;
+  return age < -HZ || age > TCP_SYNCOOKIE_VALID;
+}
+
+/** The minute that a SYN cookie bears. */
+export function tcp_cookie_time(): number {
+  return Math.floor(jiffies_64 / TCP_SYNCOOKIE_PERIOD) | 0;
+}
+
+/** Options of the SYN in the low bits of a SYN cookie's timestamp. */
+export const TS_OPT_WSCALE_MASK = 0xf;
+export const TS_OPT_SACK = 1 << 4;
+export const TS_OPT_ECN = 1 << 5;
+export const TSBITS = 6;
+
+/**
+ * The time to put into the timestamp of a SYN cookie, ns: as late as `now` allows, the options of the SYN in its
+ * low bits. @differs stands in syncookies.c, which is above its caller here
+ */
+export function cookie_init_timestamp(req: request_sock, now: number): number {
+  const ireq = req as tcp_request_sock;
+  const ts_now = Math.floor(now / 1000000);
+  let options = ireq.wscale_ok ? ireq.snd_wscale : TS_OPT_WSCALE_MASK;
+  if (ireq.sack_ok) options |= TS_OPT_SACK;
+  if (ireq.ecn_ok) options |= TS_OPT_ECN;
+  let ts = Math.floor(ts_now / (1 << TSBITS)) * (1 << TSBITS) + options;
+  if (ts > ts_now) ts -= 1 << TSBITS;
+  return ts * 1000000;
 }
 
 export function skb_is_tcp_pure_ack(skb: sk_buff): boolean {
