@@ -69,6 +69,11 @@ export class msghdr {
   msg_ubuf: ubuf_info | null = null;
   /** TCP: bytes copied so far, where the call slept in between. */
   msg_copied = 0;
+  /** The caller wants msg_inq: bytes that are left to read. */
+  msg_get_inq = false;
+  msg_inq = 0;
+  /** TCP: when the last packet that was copied came, ns; 0 not known. @local */
+  msg_tstamp = 0;
 }
 
 /** Operations of an address family on a socket. Calls that may sleep may answer a promise. */
@@ -106,6 +111,14 @@ export interface proto_ops {
   sendmsg(sock: socket, m: msghdr, total_len: number): number | Promise<number>;
   recvmsg(sock: socket, m: msghdr, total_len: number, flags: number): number | Promise<number>;
   set_rcvlowat?(sk: sock, val: number): number;
+  /** connect() for a sender that has the socket locked (Fast Open): __inet_stream_connect(). @local */
+  connect_locked?(
+    sock: socket,
+    vaddr: sockaddr | null,
+    sockaddr_len: number,
+    flags: number,
+    is_sendmsg: number,
+  ): number | Promise<number>;
 }
 
 /** An address family: makes its sockets. */
