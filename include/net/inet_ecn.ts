@@ -3,6 +3,8 @@
 // Explicit Congestion Notification: the two low bits of the TOS byte. @rfc 3168 5
 
 import type { iphdr } from "../uapi/linux/ip.ts";
+import type { inet_sock } from "./inet_sock.ts";
+import type { sock } from "./sock.ts";
 import { csum_fold16 } from "./dsfield.ts";
 
 export const INET_ECN_NOT_ECT = 0;
@@ -37,4 +39,14 @@ export function IP_ECN_set_ce(iph: iphdr): boolean {
   iph.check = csum_fold16(iph.check, tos, tos | INET_ECN_CE);
   iph.tos = tos | INET_ECN_CE;
   return true;
+}
+
+/** The socket's packets are ECN capable from now on. */
+export function INET_ECN_xmit(sk: sock): void {
+  (sk as inet_sock).tos |= INET_ECN_ECT_0;
+}
+
+/** The socket's packets are not ECN capable from now on. */
+export function INET_ECN_dontxmit(sk: sock): void {
+  (sk as inet_sock).tos &= ~INET_ECN_MASK;
 }

@@ -281,6 +281,8 @@ export const SOCK_BINDPORT_LOCK = 8;
 export const SK_PACING_NONE = 0;
 export const SK_PACING_NEEDED = 1;
 export const SK_PACING_FQ = 2;
+/** No limit of the pacing rate: the greatest double below 2^64, for the kernel's ~0UL. */
+export const PACING_UNLIMITED = 18446744073709549568;
 
 /** Numbers of the bits in skc_flags, enum sock_flags. */
 export const SOCK_DEAD = 0;

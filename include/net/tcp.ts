@@ -747,3 +747,29 @@ export function tcp_epollin_ready(sk: sock, target: number): boolean {
   if (avail <= 0) return false;
   return avail >= target || tcp_receive_window(tp) <= tp.icsk_ack.rcv_mss;
 }
+
+/** Which queue tcp_fragment() works on, enum tcp_queue. */
+export const TCP_FRAG_IN_WRITE_QUEUE = 0;
+export const TCP_FRAG_IN_RTX_QUEUE = 1;
+
+/** A packet may be merged into the one before it. */
+export function tcp_skb_can_collapse(to: sk_buff, _from: sk_buff): boolean {
+  return tcp_skb_can_collapse_to(to);
+}
+
+/** Too few packets in flight for fast retransmit to work. */
+export function tcp_stream_is_thin(tp: tcp_sock): boolean {
+  return tp.packets_out < 4 && !tcp_in_initial_slowstart(tp);
+}
+
+/** Memory is short: the window grows no further than four segments. */
+export function tcp_adjust_rcv_ssthresh(sk: sock): void {
+  const tp = sk as tcp_sock;
+  tp.rcv_ssthresh = Math.min(tp.rcv_ssthresh, 4 * tp.advmss);
+}
+
+/** Greatest RTO of the connection, jiffies. */
+export function tcp_rto_max(sk: sock): number {
+  const max = (sk as inet_connection_sock).icsk_rto_max;
+  return max !== 0 ? max : TCP_RTO_MAX;
+}
