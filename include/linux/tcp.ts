@@ -42,6 +42,26 @@ export class tcp_options_received {
   /** MSS that the program asked for, and the bound on what the peer may send or ask for. */
   user_mss = 0;
   mss_clamp = 0;
+
+  /** Takes over the other's values, but for lists, queues, timers and locks: for sock_copy(). @local */
+  copy_from(o: tcp_options_received): void {
+    this.ts_recent_stamp = o.ts_recent_stamp;
+    this.ts_recent = o.ts_recent;
+    this.rcv_tsval = o.rcv_tsval;
+    this.rcv_tsecr = o.rcv_tsecr;
+    this.saw_tstamp = o.saw_tstamp;
+    this.tstamp_ok = o.tstamp_ok;
+    this.dsack = o.dsack;
+    this.wscale_ok = o.wscale_ok;
+    this.sack_ok = o.sack_ok;
+    this.smc_ok = o.smc_ok;
+    this.snd_wscale = o.snd_wscale;
+    this.rcv_wscale = o.rcv_wscale;
+    this.saw_unknown = o.saw_unknown;
+    this.num_sacks = o.num_sacks;
+    this.user_mss = o.user_mss;
+    this.mss_clamp = o.mss_clamp;
+  }
 }
 
 /** Windowed minimum, see lib/win_minmax.ts. */
@@ -70,6 +90,18 @@ export class tcp_rack {
   reo_wnd_persist = 0;
   dsack_seen = false;
   advanced = false;
+
+  /** Takes over the other's values, but for lists, queues, timers and locks: for sock_copy(). @local */
+  copy_from(o: tcp_rack): void {
+    this.mstamp = o.mstamp;
+    this.rtt_us = o.rtt_us;
+    this.end_seq = o.end_seq;
+    this.last_delivered = o.last_delivered;
+    this.reo_wnd_steps = o.reo_wnd_steps;
+    this.reo_wnd_persist = o.reo_wnd_persist;
+    this.dsack_seen = o.dsack_seen;
+    this.advanced = o.advanced;
+  }
 }
 
 /** Estimators of the receiver. Times us. */
@@ -77,12 +109,26 @@ export class tcp_rcv_rtt_est {
   rtt_us = 0;
   seq = 0;
   time = 0;
+
+  /** Takes over the other's values, but for lists, queues, timers and locks: for sock_copy(). @local */
+  copy_from(o: tcp_rcv_rtt_est): void {
+    this.rtt_us = o.rtt_us;
+    this.seq = o.seq;
+    this.time = o.time;
+  }
 }
 
 export class tcp_rcvq_space {
   space = 0;
   seq = 0;
   time = 0;
+
+  /** Takes over the other's values, but for lists, queues, timers and locks: for sock_copy(). @local */
+  copy_from(o: tcp_rcvq_space): void {
+    this.space = o.space;
+    this.seq = o.seq;
+    this.time = o.time;
+  }
 }
 
 /** Sent skbs by time of their last transmission, for RACK. */
@@ -273,6 +319,146 @@ export class tcp_sock extends inet_connection_sock {
     super();
     this.pacing_timer = new hrtimer<tcp_sock>(this);
     this.compressed_ack_timer = new hrtimer<tcp_sock>(this);
+  }
+
+  /** Takes over the other's values, but for lists, queues, timers and locks: for sock_copy(). @local */
+  override copy_from(o: tcp_sock): void {
+    super.copy_from(o);
+    this.tcp_header_len = o.tcp_header_len;
+    this.gso_segs = o.gso_segs;
+    this.pred_flags = o.pred_flags;
+    this.scaling_ratio = o.scaling_ratio;
+    this.bytes_received = o.bytes_received;
+    this.segs_in = o.segs_in;
+    this.data_segs_in = o.data_segs_in;
+    this.rcv_nxt = o.rcv_nxt;
+    this.copied_seq = o.copied_seq;
+    this.rcv_wup = o.rcv_wup;
+    this.snd_nxt = o.snd_nxt;
+    this.segs_out = o.segs_out;
+    this.data_segs_out = o.data_segs_out;
+    this.bytes_sent = o.bytes_sent;
+    this.bytes_acked = o.bytes_acked;
+    this.dsack_dups = o.dsack_dups;
+    this.snd_una = o.snd_una;
+    this.snd_sml = o.snd_sml;
+    this.rcv_tstamp = o.rcv_tstamp;
+    this.lsndtime = o.lsndtime;
+    this.last_oow_ack_time = o.last_oow_ack_time;
+    this.compressed_ack = o.compressed_ack;
+    this.compressed_ack_rcv_nxt = o.compressed_ack_rcv_nxt;
+    this.dup_ack_counter = o.dup_ack_counter;
+    this.tlp_retrans = o.tlp_retrans;
+    this.tsoffset = o.tsoffset;
+    this.snd_wl1 = o.snd_wl1;
+    this.snd_wnd = o.snd_wnd;
+    this.max_window = o.max_window;
+    this.mss_cache = o.mss_cache;
+    this.window_clamp = o.window_clamp;
+    this.rcv_ssthresh = o.rcv_ssthresh;
+    this.rack.copy_from(o.rack);
+    this.advmss = o.advmss;
+    this.chrono_type = o.chrono_type;
+    this.chrono_start = o.chrono_start;
+    for (let i = 0; i < 3; i++) this.chrono_stat[i] = o.chrono_stat[i];
+    this.rate_app_limited = o.rate_app_limited;
+    this.fastopen_connect = o.fastopen_connect;
+    this.fastopen_no_cookie = o.fastopen_no_cookie;
+    this.is_sack_reneg = o.is_sack_reneg;
+    this.fastopen_client_fail = o.fastopen_client_fail;
+    this.nonagle = o.nonagle;
+    this.thin_lto = o.thin_lto;
+    this.recvmsg_inq = o.recvmsg_inq;
+    this.repair = o.repair;
+    this.repair_queue = o.repair_queue;
+    this.frto = o.frto;
+    this.save_syn = o.save_syn;
+    this.syn_data = o.syn_data;
+    this.syn_fastopen = o.syn_fastopen;
+    this.syn_fastopen_exp = o.syn_fastopen_exp;
+    this.syn_fastopen_ch = o.syn_fastopen_ch;
+    this.syn_data_acked = o.syn_data_acked;
+    this.is_cwnd_limited = o.is_cwnd_limited;
+    this.tlp_high_seq = o.tlp_high_seq;
+    this.tcp_tx_delay = o.tcp_tx_delay;
+    this.tcp_wstamp_ns = o.tcp_wstamp_ns;
+    this.tcp_clock_cache = o.tcp_clock_cache;
+    this.tcp_mstamp = o.tcp_mstamp;
+    this.srtt_us = o.srtt_us;
+    this.mdev_us = o.mdev_us;
+    this.mdev_max_us = o.mdev_max_us;
+    this.rttvar_us = o.rttvar_us;
+    this.rtt_seq = o.rtt_seq;
+    for (let i = 0; i < 3; i++) {
+      this.rtt_min.s[i].t = o.rtt_min.s[i].t;
+      this.rtt_min.s[i].v = o.rtt_min.s[i].v;
+    }
+    this.packets_out = o.packets_out;
+    this.retrans_out = o.retrans_out;
+    this.max_packets_out = o.max_packets_out;
+    this.cwnd_usage_seq = o.cwnd_usage_seq;
+    this.ecn_flags = o.ecn_flags;
+    this.keepalive_probes = o.keepalive_probes;
+    this.reordering = o.reordering;
+    this.reord_seen = o.reord_seen;
+    this.snd_up = o.snd_up;
+    this.rx_opt.copy_from(o.rx_opt);
+    this.snd_ssthresh = o.snd_ssthresh;
+    this.snd_cwnd = o.snd_cwnd;
+    this.snd_cwnd_cnt = o.snd_cwnd_cnt;
+    this.snd_cwnd_clamp = o.snd_cwnd_clamp;
+    this.snd_cwnd_used = o.snd_cwnd_used;
+    this.snd_cwnd_stamp = o.snd_cwnd_stamp;
+    this.prior_cwnd = o.prior_cwnd;
+    this.prr_delivered = o.prr_delivered;
+    this.prr_out = o.prr_out;
+    this.delivered = o.delivered;
+    this.delivered_ce = o.delivered_ce;
+    this.lost = o.lost;
+    this.app_limited = o.app_limited;
+    this.first_tx_mstamp = o.first_tx_mstamp;
+    this.delivered_mstamp = o.delivered_mstamp;
+    this.rate_delivered = o.rate_delivered;
+    this.rate_interval_us = o.rate_interval_us;
+    this.rcv_wnd = o.rcv_wnd;
+    this.write_seq = o.write_seq;
+    this.notsent_lowat = o.notsent_lowat;
+    this.pushed_seq = o.pushed_seq;
+    this.lost_out = o.lost_out;
+    this.sacked_out = o.sacked_out;
+    this.lost_skb_hint = o.lost_skb_hint;
+    this.retransmit_skb_hint = o.retransmit_skb_hint;
+    this.ooo_last_skb = o.ooo_last_skb;
+    this.highest_sack = o.highest_sack;
+    this.lost_cnt_hint = o.lost_cnt_hint;
+    this.prior_ssthresh = o.prior_ssthresh;
+    this.high_seq = o.high_seq;
+    this.retrans_stamp = o.retrans_stamp;
+    this.undo_marker = o.undo_marker;
+    this.undo_retrans = o.undo_retrans;
+    this.bytes_retrans = o.bytes_retrans;
+    this.total_retrans = o.total_retrans;
+    this.total_rto = o.total_rto;
+    this.urg_seq = o.urg_seq;
+    this.urg_data = o.urg_data;
+    this.keepalive_time = o.keepalive_time;
+    this.keepalive_intvl = o.keepalive_intvl;
+    this.linger2 = o.linger2;
+    this.timeout_rehash = o.timeout_rehash;
+    this.rcv_ooopack = o.rcv_ooopack;
+    this.rcv_rtt_last_tsecr = o.rcv_rtt_last_tsecr;
+    this.rcv_rtt_est.copy_from(o.rcv_rtt_est);
+    this.rcvq_space.copy_from(o.rcvq_space);
+    this.mtu_probe_start = o.mtu_probe_start;
+    this.mtu_probe_end = o.mtu_probe_end;
+    this.mtu_info = o.mtu_info;
+    this.fastopen_req = o.fastopen_req;
+    this.fastopen_rsk = o.fastopen_rsk;
+    this.saved_syn = o.saved_syn;
+    this.tcp_usec_ts = o.tcp_usec_ts;
+    this.tsq_next = o.tsq_next;
+    this.rcv_mwnd_seq = o.rcv_mwnd_seq;
+    this.plb_rehash = o.plb_rehash;
   }
 }
 

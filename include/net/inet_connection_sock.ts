@@ -78,6 +78,19 @@ export class icsk_ack_state {
   last_seg_size = 0;
   /** Estimate of the peer's MSS, bytes. */
   rcv_mss = 0;
+
+  /** Takes over the other's values, but for lists, queues, timers and locks: for sock_copy(). @local */
+  copy_from(o: icsk_ack_state): void {
+    this.pending = o.pending;
+    this.quick = o.quick;
+    this.pingpong = o.pingpong;
+    this.retry = o.retry;
+    this.ato = o.ato;
+    this.timeout = o.timeout;
+    this.lrcvtime = o.lrcvtime;
+    this.last_seg_size = o.last_seg_size;
+    this.rcv_mss = o.rcv_mss;
+  }
 }
 
 /** MTU probing. */
@@ -88,6 +101,15 @@ export class icsk_mtup_state {
   probe_size = 0;
   probe_timestamp = 0;
   enabled = false;
+
+  /** Takes over the other's values, but for lists, queues, timers and locks: for sock_copy(). @local */
+  copy_from(o: icsk_mtup_state): void {
+    this.search_high = o.search_high;
+    this.search_low = o.search_low;
+    this.probe_size = o.probe_size;
+    this.probe_timestamp = o.probe_timestamp;
+    this.enabled = o.enabled;
+  }
 }
 
 /** A connection-oriented Internet socket. */
@@ -135,6 +157,37 @@ export class inet_connection_sock extends inet_sock {
     super();
     this.icsk_retransmit_timer = new timer_list<inet_connection_sock>(this);
     this.icsk_delack_timer = new timer_list<inet_connection_sock>(this);
+  }
+
+  /** Takes over the other's values, but for lists, queues, timers and locks: for sock_copy(). @local */
+  override copy_from(o: inet_connection_sock): void {
+    super.copy_from(o);
+    this.icsk_accept_queue.rskq_defer_accept = o.icsk_accept_queue.rskq_defer_accept;
+    this.icsk_bind_hash = o.icsk_bind_hash;
+    this.icsk_timeout = o.icsk_timeout;
+    this.icsk_rto = o.icsk_rto;
+    this.icsk_rto_min = o.icsk_rto_min;
+    this.icsk_rto_max = o.icsk_rto_max;
+    this.icsk_delack_max = o.icsk_delack_max;
+    this.icsk_pmtu_cookie = o.icsk_pmtu_cookie;
+    this.icsk_ca_ops = o.icsk_ca_ops;
+    this.icsk_af_ops = o.icsk_af_ops;
+    this.icsk_sync_mss = o.icsk_sync_mss;
+    this.icsk_ca_state = o.icsk_ca_state;
+    this.icsk_ca_initialized = o.icsk_ca_initialized;
+    this.icsk_ca_setsockopt = o.icsk_ca_setsockopt;
+    this.icsk_ca_dst_locked = o.icsk_ca_dst_locked;
+    this.icsk_retransmits = o.icsk_retransmits;
+    this.icsk_pending = o.icsk_pending;
+    this.icsk_backoff = o.icsk_backoff;
+    this.icsk_syn_retries = o.icsk_syn_retries;
+    this.icsk_probes_out = o.icsk_probes_out;
+    this.icsk_ext_hdr_len = o.icsk_ext_hdr_len;
+    this.icsk_ack.copy_from(o.icsk_ack);
+    this.icsk_mtup.copy_from(o.icsk_mtup);
+    this.icsk_probes_tstamp = o.icsk_probes_tstamp;
+    this.icsk_user_timeout = o.icsk_user_timeout;
+    this.icsk_ca_priv = o.icsk_ca_priv;
   }
 }
 

@@ -88,6 +88,37 @@ export class inet_sock extends sock {
   set inet_num(v: number) {
     this.skc_num = v;
   }
+
+  /** Takes over the other's values, but for lists, queues, timers and locks: for sock_copy(). @local */
+  override copy_from(o: inet_sock): void {
+    super.copy_from(o);
+    this.inet_saddr = o.inet_saddr;
+    this.uc_ttl = o.uc_ttl;
+    this.cmsg_flags = o.cmsg_flags;
+    this.inet_sport = o.inet_sport;
+    this.inet_id = o.inet_id;
+    this.inet_opt = o.inet_opt;
+    this.rx_dst_ifindex = o.rx_dst_ifindex;
+    this.tos = o.tos;
+    this.min_ttl = o.min_ttl;
+    this.mc_ttl = o.mc_ttl;
+    this.pmtudisc = o.pmtudisc;
+    this.recverr = o.recverr;
+    this.is_icsk = o.is_icsk;
+    this.freebind = o.freebind;
+    this.hdrincl = o.hdrincl;
+    this.mc_loop = o.mc_loop;
+    this.transparent = o.transparent;
+    this.nodefrag = o.nodefrag;
+    this.bind_address_no_port = o.bind_address_no_port;
+    this.recverr_rfc4884 = o.recverr_rfc4884;
+    this.defer_connect = o.defer_connect;
+    this.rcv_tos = o.rcv_tos;
+    this.convert_csum = o.convert_csum;
+    this.uc_index = o.uc_index;
+    this.mc_index = o.mc_index;
+    this.mc_addr = o.mc_addr;
+  }
 }
 
 /** A connection being opened. Names and numbers are those of our side: loc is ours, rmt the peer's. */

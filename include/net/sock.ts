@@ -143,6 +143,24 @@ export class sock_common {
   get sk_bind_node(): hlist_node<sock_common> {
     return this.skc_bind_node;
   }
+
+  /** Takes over the other's values, but for lists, queues, timers and locks: for sock_copy(). @local */
+  copy_from(o: sock_common): void {
+    this.skc_daddr = o.skc_daddr;
+    this.skc_rcv_saddr = o.skc_rcv_saddr;
+    this.skc_hash = o.skc_hash;
+    this.skc_dport = o.skc_dport;
+    this.skc_num = o.skc_num;
+    this.skc_family = o.skc_family;
+    this.skc_state = o.skc_state;
+    this.skc_reuse = o.skc_reuse;
+    this.skc_reuseport = o.skc_reuseport;
+    this.skc_bound_dev_if = o.skc_bound_dev_if;
+    this.skc_prot = o.skc_prot;
+    this.skc_net = o.skc_net;
+    this.skc_flags = o.skc_flags;
+    this.skc_cookie = o.skc_cookie;
+  }
 }
 
 export const SK_NO_REUSE = 0;
@@ -267,6 +285,72 @@ export class sock extends sock_common {
   set sk_rmem_alloc(v: number) {
     this.sk_backlog.rmem_alloc = v;
   }
+
+  /** Takes over the other's values, but for lists, queues, timers and locks: for sock_copy(). @local */
+  override copy_from(o: sock): void {
+    super.copy_from(o);
+    this.sk_rx_dst = o.sk_rx_dst;
+    this.sk_rx_dst_ifindex = o.sk_rx_dst_ifindex;
+    this.sk_drops = o.sk_drops;
+    this.sk_rcvlowat = o.sk_rcvlowat;
+    this.sk_forward_alloc = o.sk_forward_alloc;
+    this.sk_rcvbuf = o.sk_rcvbuf;
+    this.sk_sndbuf = o.sk_sndbuf;
+    this.sk_wq = o.sk_wq;
+    this.sk_dst_cache = o.sk_dst_cache;
+    this.sk_dst_pending_confirm = o.sk_dst_pending_confirm;
+    this.sk_wmem_queued = o.sk_wmem_queued;
+    this.sk_wmem_alloc = o.sk_wmem_alloc;
+    this.sk_tsq_flags = o.sk_tsq_flags;
+    this.sk_send_head = o.sk_send_head;
+    this.sk_peek_off = o.sk_peek_off;
+    this.sk_write_pending = o.sk_write_pending;
+    this.sk_pacing_status = o.sk_pacing_status;
+    this.sk_sndtimeo = o.sk_sndtimeo;
+    this.sk_rcvtimeo = o.sk_rcvtimeo;
+    this.sk_priority = o.sk_priority;
+    this.sk_mark = o.sk_mark;
+    this.sk_pacing_rate = o.sk_pacing_rate;
+    this.sk_max_pacing_rate = o.sk_max_pacing_rate;
+    this.sk_frag = o.sk_frag;
+    this.sk_route_caps = o.sk_route_caps;
+    this.sk_gso_disabled = o.sk_gso_disabled;
+    this.sk_kern_sock = o.sk_kern_sock;
+    this.sk_no_check_tx = o.sk_no_check_tx;
+    this.sk_no_check_rx = o.sk_no_check_rx;
+    this.sk_userlocks = o.sk_userlocks;
+    this.sk_pacing_shift = o.sk_pacing_shift;
+    this.sk_type = o.sk_type;
+    this.sk_protocol = o.sk_protocol;
+    this.sk_gso_type = o.sk_gso_type;
+    this.sk_gso_max_size = o.sk_gso_max_size;
+    this.sk_gso_max_segs = o.sk_gso_max_segs;
+    this.sk_lingertime = o.sk_lingertime;
+    this.sk_err = o.sk_err;
+    this.sk_err_soft = o.sk_err_soft;
+    this.sk_ack_backlog = o.sk_ack_backlog;
+    this.sk_max_ack_backlog = o.sk_max_ack_backlog;
+    this.sk_shutdown = o.sk_shutdown;
+    this.sk_txhash = o.sk_txhash;
+    this.sk_txrehash = o.sk_txrehash;
+    this.sk_rxhash = o.sk_rxhash;
+    this.sk_tsflags = o.sk_tsflags;
+    this.sk_tskey = o.sk_tskey;
+    this.sk_zckey = o.sk_zckey;
+    this.sk_clockid = o.sk_clockid;
+    this.sk_stamp = o.sk_stamp;
+    this.sk_socket = o.sk_socket;
+    this.sk_user_data = o.sk_user_data;
+    this.sk_ll_usec = o.sk_ll_usec;
+    this.sk_napi_id = o.sk_napi_id;
+    this.sk_uid = o.sk_uid;
+    this.sk_state_change = o.sk_state_change;
+    this.sk_data_ready = o.sk_data_ready;
+    this.sk_write_space = o.sk_write_space;
+    this.sk_error_report = o.sk_error_report;
+    this.sk_backlog_rcv = o.sk_backlog_rcv;
+    this.sk_destruct = o.sk_destruct;
+  }
 }
 
 export const SHUTDOWN_MASK = 3;
@@ -281,6 +365,23 @@ export const SOCK_BINDPORT_LOCK = 8;
 export const SK_PACING_NONE = 0;
 export const SK_PACING_NEEDED = 1;
 export const SK_PACING_FQ = 2;
+
+/** sk_txrehash: the namespace's default, off, on. */
+export const SOCK_TXREHASH_DEFAULT = 255;
+export const SOCK_TXREHASH_DISABLED = 0;
+export const SOCK_TXREHASH_ENABLED = 1;
+
+/** Words of SO_MEMINFO. */
+export const SK_MEMINFO_RMEM_ALLOC = 0;
+export const SK_MEMINFO_RCVBUF = 1;
+export const SK_MEMINFO_WMEM_ALLOC = 2;
+export const SK_MEMINFO_SNDBUF = 3;
+export const SK_MEMINFO_FWD_ALLOC = 4;
+export const SK_MEMINFO_WMEM_QUEUED = 5;
+export const SK_MEMINFO_OPTMEM = 6;
+export const SK_MEMINFO_BACKLOG = 7;
+export const SK_MEMINFO_DROPS = 8;
+export const SK_MEMINFO_VARS = 9;
 /** No limit of the pacing rate: the greatest double below 2^64, for the kernel's ~0UL. */
 export const PACING_UNLIMITED = 18446744073709549568;
 
