@@ -78,3 +78,54 @@ export function inet_mask_len(mask: number): number {
 export function inet_ifa_match(addr: number, ifa: in_ifaddr): boolean {
   return ((addr ^ ifa.ifa_address) & ifa.ifa_mask) === 0;
 }
+
+/** A switch that must be on for all and for the device. @local */
+export function IN_DEV_ANDCONF(
+  in_dev: in_device,
+  attr: "accept_redirects" | "accept_source_route",
+): boolean {
+  return in_dev.dev.nd_net.ipv4.devconf_all[attr] !== 0 && in_dev.cnf[attr] !== 0;
+}
+
+/** A switch that is on for all or for the device. @local */
+export function IN_DEV_ORCONF(in_dev: in_device, attr: keyof ipv4_devconf): boolean {
+  return in_dev.dev.nd_net.ipv4.devconf_all[attr] !== 0 || in_dev.cnf[attr] !== 0;
+}
+
+export function IN_DEV_FORWARD(in_dev: in_device): boolean {
+  return in_dev.cnf.forwarding !== 0;
+}
+/** 0 none, 1 strict, 2 loose: the stricter is the larger of all's and the device's. @rfc 3704 */
+export function IN_DEV_RPFILTER(in_dev: in_device): number {
+  return Math.max(in_dev.dev.nd_net.ipv4.devconf_all.rp_filter, in_dev.cnf.rp_filter);
+}
+export function IN_DEV_SOURCE_ROUTE(in_dev: in_device): boolean {
+  return IN_DEV_ANDCONF(in_dev, "accept_source_route");
+}
+export function IN_DEV_ACCEPT_LOCAL(in_dev: in_device): boolean {
+  return IN_DEV_ORCONF(in_dev, "accept_local");
+}
+export function IN_DEV_ROUTE_LOCALNET(in_dev: in_device): boolean {
+  return IN_DEV_ORCONF(in_dev, "route_localnet");
+}
+export function IN_DEV_LOG_MARTIANS(in_dev: in_device): boolean {
+  return IN_DEV_ORCONF(in_dev, "log_martians");
+}
+export function IN_DEV_SHARED_MEDIA(in_dev: in_device): boolean {
+  return IN_DEV_ORCONF(in_dev, "shared_media");
+}
+export function IN_DEV_TX_REDIRECTS(in_dev: in_device): boolean {
+  return IN_DEV_ORCONF(in_dev, "send_redirects");
+}
+export function IN_DEV_SEC_REDIRECTS(in_dev: in_device): boolean {
+  return IN_DEV_ORCONF(in_dev, "secure_redirects");
+}
+/** A router needs both switches on to believe a redirect, a host one of them. */
+export function IN_DEV_RX_REDIRECTS(in_dev: in_device): boolean {
+  return IN_DEV_FORWARD(in_dev)
+    ? IN_DEV_ANDCONF(in_dev, "accept_redirects")
+    : IN_DEV_ORCONF(in_dev, "accept_redirects");
+}
+export function IN_DEV_PROXY_ARP(in_dev: in_device): boolean {
+  return IN_DEV_ORCONF(in_dev, "proxy_arp");
+}
