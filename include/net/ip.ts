@@ -3,6 +3,7 @@
 // Constants, counters and leaf inlines of IPv4.
 
 import type { net_device } from "../linux/netdevice.ts";
+import { ktime_get_real_ns } from "../linux/timekeeping.ts";
 import type { net } from "./net_namespace.ts";
 import type { inet_sock } from "./inet_sock.ts";
 import type { sock } from "./sock.ts";
@@ -164,4 +165,9 @@ export function in_aton(text: string): number | null {
     addr = (addr << 8) | byte;
   }
   return addr;
+}
+
+/** ms since midnight UT, as ICMP and IP timestamps have them. @differs stands in af_inet.c, above its callers here */
+export function inet_current_timestamp(): number {
+  return Math.floor(ktime_get_real_ns() / 1000000) % 86400000;
 }
