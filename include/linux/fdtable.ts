@@ -9,6 +9,8 @@ export class files_struct {
   readonly fd: (file | null)[] = [];
   /** Numbers given out by get_unused_fd_flags(). */
   readonly open_fds: boolean[] = [];
+  /** Numbers with FD_CLOEXEC. */
+  readonly close_on_exec: boolean[] = [];
   next_fd = 0;
   /** RLIMIT_NOFILE */
   max_fds = 1 << 20;

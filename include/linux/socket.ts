@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Address families, message flags, socket-level options and ioctls.
+// Address families, message flags, socket-level options and ioctls; messages as programs pass them.
+
+import type { sockaddr } from "../uapi/linux/in.ts";
+import type { iovec } from "./uio.ts";
 
 export const AF_UNSPEC = 0;
 export const AF_UNIX = 1;
@@ -115,3 +118,45 @@ export const F_GETFL = 3;
 export const F_SETFL = 4;
 export const F_DUPFD_CLOEXEC = 1030;
 export const FD_CLOEXEC = 1;
+
+/** sizeof(struct sockaddr_storage), and of struct sockaddr_in. */
+export const SOCKADDR_STORAGE_SIZE = 128;
+export const SOCKADDR_IN_SIZE = 16;
+
+/** What a program gives to sendmsg() and recvmsg(); recvmsg() stores what it answers here. */
+export interface user_msghdr {
+  msg_name?: sockaddr | null;
+  /** Bytes of msg_name; default: of a sockaddr_in. */
+  msg_namelen?: number;
+  msg_iov: readonly iovec[];
+  /** Ancillary data, or room for it. */
+  msg_control?: Uint8Array | null;
+  /** Bytes of msg_control, default all. */
+  msg_controllen?: number;
+  msg_flags?: number;
+}
+
+/** One message of sendmmsg() and recvmmsg(). */
+export interface mmsghdr {
+  msg_hdr: user_msghdr;
+  /** Bytes sent or received. */
+  msg_len: number;
+}
+
+/** sizeof(struct cmsghdr): cmsg_len (8 bytes), cmsg_level and cmsg_type (4 each). */
+export const CMSGHDR_SIZE = 16;
+
+/** A length, rounded up as ancillary data is. */
+export function CMSG_ALIGN(len: number): number {
+  return (len + 7) & ~7;
+}
+
+/** Room that ancillary data of len bytes takes, with what pads it. */
+export function CMSG_SPACE(len: number): number {
+  return CMSGHDR_SIZE + CMSG_ALIGN(len);
+}
+
+/** cmsg_len of ancillary data of len bytes. */
+export function CMSG_LEN(len: number): number {
+  return CMSGHDR_SIZE + len;
+}

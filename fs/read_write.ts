@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// read() and write() of a descriptor: __x64_sys_read -> ksys_read -> vfs_read -> __vfs_read ->
+// new_sync_read -> the file's read_iter, and the same for writing; readv() and writev() go through
+// vfs_readv() and do_iter_read(). Answers: bytes, or a negative errno.
+
+import { FMODE_READ, FMODE_WRITE, kiocb } from "../include/linux/fs.ts";
+import type { file } from "../include/linux/fs.ts";
+import { IS_ERR } from "../include/linux/err.ts";
+import { iov_iter, ITER_DEST, ITER_SOURCE, MAX_RW_COUNT } from "../include/linux/uio.ts";
+import type { iovec } from "../include/linux/uio.ts";
+import { EBADF, EFAULT, EINVAL, ESPIPE } from "../include/uapi/asm-generic/errno.ts";
+import { access_ok, import_iovec } from "../lib/iov_iter.ts";
+import { fdget } from "./file.ts";
+import { fput_after } from "./file_table.ts";
+
+function new_sync_read(
+  filp: file,
+  buf: Uint8Array,
+  len: number,
+): number | Promise<number> {
+  const kio = new kiocb(filp);
+  return filp.f_op.read_iter!(kio, new iov_iter(ITER_DEST, buf, null, len));
+}
+
+export function __vfs_read(file: file, buf: Uint8Array, count: number): number | Promise<number> {
+  if (file.f_op.read_iter !== undefined) return new_sync_read(file, buf, count);
+  return -EINVAL;
+}
+
+/** The count fits the file and the buffer: 0 or a negative errno. */
+function rw_verify_area(file: file, mode: number, buf: Uint8Array, count: number): number {
+  if ((file.f_mode & mode) === 0) return -EBADF;
+  if (!(count >= 0)) return -EINVAL;
+  return access_ok(buf, count) ? 0 : -EFAULT;
+}
+
+/** Reads up to count bytes. */
+export function vfs_read(file: file, buf: Uint8Array, count: number): number | Promise<number> {
+  const err = rw_verify_area(file, FMODE_READ, buf, count);
+  if (err !== 0) return err;
+  if (count > MAX_RW_COUNT) count = MAX_RW_COUNT;
+  return __vfs_read(file, buf, count);
+}
+
+function new_sync_write(filp: file, buf: Uint8Array, len: number): number | Promise<number> {
+  const kio = new kiocb(filp);
+  return filp.f_op.write_iter!(kio, new iov_iter(ITER_SOURCE, buf, null, len));
+}
+
+export function __vfs_write(file: file, p: Uint8Array, count: number): number | Promise<number> {
+  if (file.f_op.write_iter !== undefined) return new_sync_write(file, p, count);
+  return -EINVAL;
+}
+
+/** Writes up to count bytes. */
+export function vfs_write(file: file, buf: Uint8Array, count: number): number | Promise<number> {
+  const err = rw_verify_area(file, FMODE_WRITE, buf, count);
+  if (err !== 0) return err;
+  if (count > MAX_RW_COUNT) count = MAX_RW_COUNT;
+  return __vfs_write(file, buf, count);
+}
+
+export function ksys_read(fd: number, buf: Uint8Array, count: number): number | Promise<number> {
+  const f = fdget(fd);
+  if (f === null) return -EBADF;
+  return fput_after(f, vfs_read(f, buf, count));
+}
+
+export function __x64_sys_read(
+  fd: number,
+  buf: Uint8Array,
+  count: number,
+): number | Promise<number> {
+  return ksys_read(fd, buf, count);
+}
+
+export function ksys_write(fd: number, buf: Uint8Array, count: number): number | Promise<number> {
+  const f = fdget(fd);
+  if (f === null) return -EBADF;
+  return fput_after(f, vfs_write(f, buf, count));
+}
+
+export function __x64_sys_write(
+  fd: number,
+  buf: Uint8Array,
+  count: number,
+): number | Promise<number> {
+  return ksys_write(fd, buf, count);
+}
+
+/** A descriptor that has no position. */
+export function __x64_sys_lseek(fd: number, _offset: number, _whence: number): number {
+  const f = fdget(fd);
+  return f === null ? -EBADF : fput_after(f, -ESPIPE) as number;
+}
+
+function do_iter_read(file: file, iter: iov_iter): number | Promise<number> {
+  if ((file.f_mode & FMODE_READ) === 0) return -EBADF;
+  if (file.f_op.read_iter === undefined) return -EINVAL;
+  if (iter.count === 0) return 0;
+  return file.f_op.read_iter(new kiocb(file), iter);
+}
+
+function do_iter_write(file: file, iter: iov_iter): number | Promise<number> {
+  if ((file.f_mode & FMODE_WRITE) === 0) return -EBADF;
+  if (file.f_op.write_iter === undefined) return -EINVAL;
+  if (iter.count === 0) return 0;
+  return file.f_op.write_iter(new kiocb(file), iter);
+}
+
+function vfs_readv(file: file, vec: readonly iovec[], vlen: number): number | Promise<number> {
+  const iter = import_iovec(ITER_DEST, vec, vlen);
+  return IS_ERR(iter) ? iter : do_iter_read(file, iter);
+}
+
+function vfs_writev(file: file, vec: readonly iovec[], vlen: number): number | Promise<number> {
+  const iter = import_iovec(ITER_SOURCE, vec, vlen);
+  return IS_ERR(iter) ? iter : do_iter_write(file, iter);
+}
+
+function do_readv(fd: number, vec: readonly iovec[], vlen: number): number | Promise<number> {
+  const f = fdget(fd);
+  return f === null ? -EBADF : fput_after(f, vfs_readv(f, vec, vlen));
+}
+
+function do_writev(fd: number, vec: readonly iovec[], vlen: number): number | Promise<number> {
+  const f = fdget(fd);
+  return f === null ? -EBADF : fput_after(f, vfs_writev(f, vec, vlen));
+}
+
+export function __x64_sys_readv(
+  fd: number,
+  vec: readonly iovec[],
+  vlen: number,
+): number | Promise<number> {
+  return do_readv(fd, vec, vlen);
+}
+
+export function __x64_sys_writev(
+  fd: number,
+  vec: readonly iovec[],
+  vlen: number,
+): number | Promise<number> {
+  return do_writev(fd, vec, vlen);
+}
