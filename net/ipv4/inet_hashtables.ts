@@ -6,9 +6,13 @@
 // request_sock or a timewait socket: narrow by skc_state. Full sockets in the tables hold no reference
 // for it, request_socks and timewait sockets do.
 
-import { jhash_1word } from "../../include/linux/jhash.ts";
 import { reciprocal_scale } from "../../include/linux/kernel.ts";
-import { hlist_add_head, hlist_del, hlist_del_init, hlist_empty } from "../../include/linux/list.ts";
+import {
+  hlist_add_head,
+  hlist_del,
+  hlist_del_init,
+  hlist_empty,
+} from "../../include/linux/list.ts";
 import { INIT_HLIST_NULLS_HEAD } from "../../include/linux/list_nulls.ts";
 import type { hlist_nulls_head } from "../../include/linux/list_nulls.ts";
 import { roundup_pow_of_two } from "../../include/linux/log2.ts";
@@ -21,10 +25,10 @@ import {
   inet_bind_bucket,
   inet_bind_hashbucket,
   inet_ehash_bucket as ehash_bucket,
-  inet_hashinfo,
-  inet_listen_hashbucket,
   INET_LHTABLE_SIZE,
+  inet_listen_hashbucket,
 } from "../../include/net/inet_hashtables.ts";
+import type { inet_hashinfo } from "../../include/net/inet_hashtables.ts";
 import { __inet_ehashfn, inet_sk } from "../../include/net/inet_sock.ts";
 import { inet_twsk } from "../../include/net/inet_timewait_sock.ts";
 import type {
@@ -43,10 +47,10 @@ import {
   sk_add_bind_node,
   sk_nulls_del_node_init_rcu,
   sk_unhashed,
+  SOCK_DEAD,
   sock_hold,
   sock_net,
   sock_prot_inuse_add,
-  SOCK_DEAD,
   SOCK_RCU_FREE,
   sock_set_flag,
 } from "../../include/net/sock.ts";
@@ -63,10 +67,11 @@ import { reqsk_free } from "../core/request_sock.ts";
 import { secure_ipv4_port_ephemeral, secure_seq_init } from "../core/secure_seq.ts";
 import { sk_free } from "../core/sock.ts";
 import { inet_csk_destroy_sock, inet_get_local_port_range } from "./inet_connection_sock.ts";
-import { inet_twsk_bind_unhash, inet_twsk_deschedule_put, inet_twsk_free } from "./inet_timewait_sock.ts";
-
-/** TCP's tables. @differs stands in tcp_ipv4.c, which is above tcp_init() here */
-export const tcp_hashinfo: inet_hashinfo = new inet_hashinfo();
+import {
+  inet_twsk_bind_unhash,
+  inet_twsk_deschedule_put,
+  inet_twsk_free,
+} from "./inet_timewait_sock.ts";
 
 let inet_ehash_secret = 0;
 let inet_ehash_secret_ready = false;
@@ -722,5 +727,3 @@ export function inet_hash_connect(death_row: inet_timewait_death_row, sk: sock):
   const port_offset = inet_sk(sk).inet_num === 0 ? inet_sk_port_offset(sk) : 0;
   return __inet_hash_connect(death_row, sk, port_offset, __inet_check_established);
 }
-
-void jhash_1word;
