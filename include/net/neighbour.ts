@@ -6,8 +6,9 @@
 import type { net_device } from "../linux/netdevice.ts";
 import { sk_buff_head } from "../linux/skbuff.ts";
 import type { sk_buff } from "../linux/skbuff.ts";
-import type { timer_list } from "../linux/timer.ts";
-import type { net } from "./net_namespace.ts";
+import { jiffies } from "../linux/jiffies.ts";
+import { timer_list } from "../linux/timer.ts";
+import { delayed_work } from "../linux/workqueue.ts";
 
 export const NUD_INCOMPLETE = 0x01;
 export const NUD_REACHABLE = 0x02;
@@ -41,6 +42,7 @@ export class neigh_parms {
   /** Bytes of packets held while resolving. */
   queue_len_bytes = 212992;
   locktime = 1000;
+  dead = false;
 
   constructor(tbl: neigh_table, dev: net_device | null) {
     this.tbl = tbl;
@@ -50,8 +52,10 @@ export class neigh_parms {
 
 export interface neigh_ops {
   family: number;
-  solicit(neigh: neighbour, skb: sk_buff | null): void;
-  error_report(neigh: neighbour, skb: sk_buff): void;
+  /** Asks for the link address; skb is a packet that waits for it, and stays the caller's. */
+  solicit?(neigh: neighbour, skb: sk_buff | null): void;
+  /** The address could not be found: takes a packet that waited for it. */
+  error_report?(neigh: neighbour, skb: sk_buff): void;
   output(neigh: neighbour, skb: sk_buff): number;
   connected_output(neigh: neighbour, skb: sk_buff): number;
 }
@@ -77,7 +81,7 @@ export class neighbour {
   used = 0;
   readonly arp_queue = new sk_buff_head();
   arp_queue_len_bytes = 0;
-  timer!: timer_list<neighbour>;
+  readonly timer: timer_list<neighbour>;
   probes = 0;
   /** NUD_* */
   nud_state = NUD_NONE;
@@ -94,22 +98,83 @@ export class neighbour {
     this.parms = parms;
     this.dev = dev;
     this.primary_key = primary_key;
+    this.timer = new timer_list<neighbour>(this);
   }
 }
 
-/** Neighbours of one protocol family, hashed by address and device. */
-export interface neigh_table {
-  family: number;
-  id: string;
-  parms: neigh_parms;
-  hash_buckets: (neighbour | null)[];
-  entries: number;
-  gc_thresh1: number;
-  gc_thresh2: number;
-  gc_thresh3: number;
-  last_flush: number;
-  constructor_(neigh: neighbour): number;
-  is_multicast(pkey: number): boolean;
-  /** The table of one host: two hosts of a process do not share neighbours. */
-  net?: net;
+/** What happened in a table. */
+export class neigh_statistics {
+  allocs = 0;
+  destroys = 0;
+  hash_grows = 0;
+  res_failed = 0;
+  lookups = 0;
+  hits = 0;
+  periodic_gc_runs = 0;
+  forced_gc_runs = 0;
+  unres_discards = 0;
+  table_fulls = 0;
+}
+
+/** Neighbours of one protocol family, hashed by address and device. Set up by neigh_table_init(). */
+export class neigh_table {
+  family = 0;
+  /** ETH_P_* of the packets that go to them. */
+  protocol = 0;
+  id = "";
+  /** Defaults of the devices' parameters. */
+  readonly parms: neigh_parms;
+  /** All parameters: the defaults and those of each device. */
+  readonly parms_list: neigh_parms[] = [];
+  hash_buckets: (neighbour | null)[] = [];
+  hash_shift = 0;
+  hash_rnd = 0;
+  entries = 0;
+  gc_thresh1 = 128;
+  gc_thresh2 = 512;
+  gc_thresh3 = 1024;
+  /** jiffies */
+  last_flush = 0;
+  last_rand = 0;
+  readonly gc_work: delayed_work<neigh_table>;
+  stats: neigh_statistics = new neigh_statistics();
+  hash: (pkey: number, dev: net_device, hash_rnd: number) => number = () => 0;
+  /** Fills a new neighbour: 0 or a negative errno. */
+  constructor_: (neigh: neighbour) => number = () => 0;
+  is_multicast: (pkey: number) => boolean = () => false;
+
+  constructor() {
+    this.parms = new neigh_parms(this, null);
+    this.gc_work = new delayed_work<neigh_table>(this);
+  }
+}
+
+/** Flags of neigh_update(): a different address replaces the known one, */
+export const NEIGH_UPDATE_F_OVERRIDE = 0x00000001;
+/** or makes it suspect; */
+export const NEIGH_UPDATE_F_WEAK_OVERRIDE = 0x00000002;
+/** a user wants the entry looked after; */
+export const NEIGH_UPDATE_F_USE = 0x10000000;
+/** the change is an administrator's. */
+export const NEIGH_UPDATE_F_ADMIN = 0x80000000 | 0;
+
+/** The bucket of an address on a device. @local */
+export function neigh_hashslot(tbl: neigh_table, pkey: number, dev: net_device): number {
+  return tbl.hash(pkey, dev, tbl.hash_rnd) >>> (32 - tbl.hash_shift);
+}
+
+/** The neighbour with an address on a device, or null. */
+export function __neigh_lookup_noref(
+  tbl: neigh_table,
+  pkey: number,
+  dev: net_device,
+): neighbour | null {
+  let n = tbl.hash_buckets[neigh_hashslot(tbl, pkey, dev)];
+  while (n !== null && (n.primary_key !== pkey || n.dev !== dev)) n = n.next;
+  return n;
+}
+
+/** A layer above has heard from the neighbour: it is reachable. */
+export function neigh_confirm(n: neighbour): void {
+  if (n.confirmed !== jiffies) n.confirmed = jiffies;
 }

@@ -3,12 +3,31 @@
 // The ARP header and hardware types.
 
 export const ARPHRD_ETHER = 1;
+export const ARPHRD_IEEE802 = 6;
 export const ARPHRD_LOOPBACK = 772;
 export const ARPHRD_NONE = 0xfffe;
 export const ARPHRD_VOID = 0xffff;
 
 export const ARPOP_REQUEST = 1;
 export const ARPOP_REPLY = 2;
+
+/** Flags of an entry: complete; permanent; answered for others. */
+export const ATF_COM = 0x02;
+export const ATF_PERM = 0x04;
+export const ATF_PUBL = 0x08;
+
+/** An entry of the ARP table, for SIOCSARP, SIOCGARP and SIOCDARP. */
+export interface arpreq {
+  /** Protocol address, int32. */
+  arp_pa: number;
+  /** ARPHRD_* and the link address. */
+  arp_ha_family: number;
+  arp_ha: Uint8Array;
+  /** ATF_* */
+  arp_flags: number;
+  /** Device name, "" for any. */
+  arp_dev: string;
+}
 
 /** An ARP header, 8 bytes at `off` of `dv`; the addresses follow. @rfc 826 */
 export class arphdr {
