@@ -8,6 +8,8 @@ import { flowi4 } from "./flow.ts";
 import { request_sock } from "./request_sock.ts";
 import { sock } from "./sock.ts";
 import type { sock_common } from "./sock.ts";
+import { INADDR_ANY } from "../uapi/linux/in.ts";
+import { RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST } from "../uapi/linux/rtnetlink.ts";
 
 /** What the corked datagrams of a UDP or raw socket share. */
 export class inet_cork {
@@ -232,4 +234,15 @@ export function inet_can_nonlocal_bind(
   inet: inet_sock,
 ): boolean {
   return net.ipv4.sysctl_ip_nonlocal_bind !== 0 || inet.freebind || inet.transparent;
+}
+
+/** A socket may be bound to an address of this RTN_* type, or to any by its options. */
+export function inet_addr_valid_or_nonlocal(
+  net: import("./net_namespace.ts").net,
+  inet: inet_sock,
+  addr: number,
+  addr_type: number,
+): boolean {
+  return inet_can_nonlocal_bind(net, inet) || addr === INADDR_ANY || addr_type === RTN_LOCAL ||
+    addr_type === RTN_MULTICAST || addr_type === RTN_BROADCAST;
 }

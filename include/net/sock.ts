@@ -216,6 +216,8 @@ export class sock extends sock_common {
   readonly sk_write_queue = new sk_buff_head();
   sk_peek_off = -1;
   sk_write_pending = 0;
+  /** disconnect()s so far: a sleeper sees that the socket is not the same connection any more. */
+  sk_disconnects = 0;
   sk_pacing_status = 0;
   /** jiffies, or MAX_SCHEDULE_TIMEOUT */
   sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;
