@@ -6,6 +6,8 @@ import type { net_device } from "../linux/netdevice.ts";
 import { ktime_get_real_ns } from "../linux/timekeeping.ts";
 import type { net } from "./net_namespace.ts";
 import type { inet_sock } from "./inet_sock.ts";
+import type { ip_options, sk_buff } from "../linux/skbuff.ts";
+import { sockcm_cookie } from "./sock.ts";
 import type { sock } from "./sock.ts";
 import { dst_metric_locked, RTAX_MTU } from "./dst.ts";
 import type { dst_entry } from "./dst.ts";
@@ -44,6 +46,58 @@ export class ip_reply_arg {
   tos = 0;
   uid = 0;
 }
+
+/** How a datagram is to be sent: the socket's ways, overruled by ancillary data (ip_cmsg_send()). */
+export class ipcm_cookie {
+  readonly sockc = new sockcm_cookie();
+  /** Source address before ip_cmsg_send() and the destination after; int32. */
+  addr = 0;
+  oif = 0;
+  opt: ip_options | null = null;
+  protocol = 0;
+  ttl = 0;
+  /** -1: the socket's. */
+  tos = -1;
+  priority = 0;
+  gso_size = 0;
+}
+
+export function ipcm_init(ipcm: ipcm_cookie): void {
+  ipcm.sockc.mark = 0;
+  ipcm.sockc.tsflags = 0;
+  ipcm.sockc.transmit_time = 0;
+  ipcm.addr = 0;
+  ipcm.oif = 0;
+  ipcm.opt = null;
+  ipcm.protocol = 0;
+  ipcm.ttl = 0;
+  ipcm.tos = -1;
+  ipcm.priority = 0;
+  ipcm.gso_size = 0;
+}
+
+export function ipcm_init_sk(ipcm: ipcm_cookie, inet: inet_sock): void {
+  ipcm_init(ipcm);
+  ipcm.sockc.mark = inet.sk_mark;
+  ipcm.sockc.tsflags = inet.sk_tsflags;
+  ipcm.oif = inet.sk_bound_dev_if;
+  ipcm.addr = inet.inet_saddr;
+  ipcm.protocol = inet.inet_num;
+}
+
+/**
+ * Copies len bytes from `offset` of what ip_append_data() sends to `to` at to_off, and adds their sum
+ * to skb.csum, as standing at `odd` of the packet, unless skb is CHECKSUM_PARTIAL. 0 or a negative errno.
+ */
+export type getfrag_t<T> = (
+  from: T,
+  to: Uint8Array,
+  to_off: number,
+  offset: number,
+  len: number,
+  odd: number,
+  skb: sk_buff,
+) => number;
 
 /** Adds one to a counter of IP. */
 export function __IP_INC_STATS(n: net, field: number): void {

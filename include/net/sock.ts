@@ -355,6 +355,15 @@ export class sock extends sock_common {
   }
 }
 
+/** What ancillary data of sendmsg() at SOL_SOCKET asks for. */
+export class sockcm_cookie {
+  mark = 0;
+  /** ns */
+  transmit_time = 0;
+  /** SOF_TIMESTAMPING_* */
+  tsflags = 0;
+}
+
 export const SHUTDOWN_MASK = 3;
 export const RCV_SHUTDOWN = 1;
 export const SEND_SHUTDOWN = 2;
