@@ -6,6 +6,7 @@ import type { net } from "../net/net_namespace.ts";
 import type { neighbour } from "../net/neighbour.ts";
 import type { Qdisc } from "../net/sch_generic.ts";
 import type { in_device } from "./inetdevice.ts";
+import { ENOBUFS } from "../uapi/asm-generic/errno.ts";
 import { sk_buff_head } from "./skbuff.ts";
 import type { sk_buff } from "./skbuff.ts";
 
@@ -29,6 +30,8 @@ export const NETIF_F_FRAGLIST = 1 << 6;
 export const NETIF_F_GSO = 1 << 11;
 export const NETIF_F_GRO = 1 << 14;
 export const NETIF_F_TSO = 1 << 16;
+/** Takes GSO packets whose headers nobody has checked. */
+export const NETIF_F_GSO_ROBUST = 1 << 17;
 export const NETIF_F_TSO_ECN = 1 << 18;
 export const NETIF_F_TSO_MANGLEID = 1 << 19;
 export const NETIF_F_GSO_UDP_L4 = 1 << 20;
@@ -39,6 +42,13 @@ export const NETIF_F_GSO_MASK = NETIF_F_TSO | NETIF_F_TSO_ECN | NETIF_F_TSO_MANG
 /** TSO in any of its forms. */
 export const NETIF_F_ALL_TSO = NETIF_F_TSO | NETIF_F_TSO_ECN | NETIF_F_TSO_MANGLEID;
 
+/** What GSO does in software for a device that cannot. */
+export const NETIF_F_GSO_SOFTWARE = NETIF_F_ALL_TSO | NETIF_F_GSO_UDP_L4;
+/** Features that every device gets. */
+export const NETIF_F_SOFT_FEATURES = NETIF_F_GSO | NETIF_F_GRO;
+/** From SKB_GSO_* to the feature that it needs, all but SKB_GSO_UDP_L4. */
+export const NETIF_F_GSO_SHIFT = 16;
+
 export const NETDEV_TX_OK = 0;
 export const NETDEV_TX_BUSY = 0x10;
 
@@ -46,6 +56,11 @@ export const NET_XMIT_SUCCESS = 0;
 export const NET_XMIT_DROP = 1;
 export const NET_XMIT_CN = 2;
 export const NET_XMIT_MASK = 15;
+
+/** A transmission's result as an error: congestion is none, the packet is on its way. */
+export function net_xmit_eval(e: number): number {
+  return e === NET_XMIT_CN ? 0 : e;
+}
 
 export const NET_RX_SUCCESS = 0;
 export const NET_RX_DROP = 1;
@@ -81,6 +96,18 @@ export const NETDEV_REGISTER = 0x0005;
 export const NETDEV_UNREGISTER = 0x0006;
 export const NETDEV_CHANGEMTU = 0x0007;
 export const NETDEV_CHANGEADDR = 0x0008;
+export const NETDEV_GOING_DOWN = 0x000a;
+export const NETDEV_CHANGENAME = 0x000b;
+export const NETDEV_FEAT_CHANGE = 0x000c;
+
+/** net_device.priv_flags: packets leave the route behind as they are sent; there is no queue. */
+export const IFF_XMIT_DST_RELEASE = 1 << 5;
+export const IFF_TX_SKB_SHARING = 1 << 11;
+export const IFF_LIVE_ADDR_CHANGE = 1 << 15;
+export const IFF_NO_QUEUE = 1 << 21;
+
+/** net_device.state */
+export const __LINK_STATE_NOCARRIER = 1 << 2;
 
 export const NAPI_STATE_SCHED = 1 << 0;
 export const NAPI_STATE_MISSED = 1 << 1;
@@ -174,6 +201,10 @@ export class net_device {
   type = 0;
   /** IFF_* */
   flags = 0;
+  /** IFF_XMIT_DST_RELEASE … */
+  priv_flags = IFF_XMIT_DST_RELEASE;
+  /** __LINK_STATE_* */
+  state = 0;
   /** NETIF_F_* */
   features = 0;
   hard_header_len = 0;
@@ -183,14 +214,19 @@ export class net_device {
   readonly broadcast = new Uint8Array(8);
   gso_max_size = GSO_MAX_SIZE;
   gso_max_segs = GSO_MAX_SEGS;
+  /** Longest packet that GRO makes, bytes. */
+  gro_max_size = GSO_MAX_SIZE;
   tx_queue_len = 1000;
   netdev_ops!: net_device_ops;
   header_ops: header_ops | null = null;
   ip_ptr: in_device | null = null;
   qdisc!: Qdisc;
+  /** The one that is in use while the device is up. */
+  qdisc_sleeping!: Qdisc;
   /** The driver stopped the queue (netif_stop_queue). */
   tx_stopped = false;
   readonly ptype_all: packet_type[] = [];
+  readonly ptype_specific: packet_type[] = [];
   readonly napi_list: napi_struct[] = [];
   readonly stats = new rtnl_link_stats64();
   /** Registered and not yet gone. */
@@ -214,6 +250,7 @@ export interface packet_type {
   func(skb: sk_buff, dev: net_device, pt: packet_type, orig_dev: net_device): number;
   list_func?(head: sk_buff_head, pt: packet_type, orig_dev: net_device): void;
   af_packet_priv?: unknown;
+  ignore_outgoing?: boolean;
 }
 
 /** Callbacks of GRO and GSO for a packet type. */
@@ -231,6 +268,31 @@ export function dev_net(dev: net_device): net {
 
 export function netif_running(dev: net_device): boolean {
   return (dev.flags & IFF_UP) !== 0;
+}
+
+/** The link is there. */
+export function netif_carrier_ok(dev: net_device): boolean {
+  return (dev.state & __LINK_STATE_NOCARRIER) === 0;
+}
+
+/** Link and device are ready for packets. */
+export function netif_oper_up(dev: net_device): boolean {
+  return (dev.state & __LINK_STATE_NOCARRIER) === 0;
+}
+
+/** True where a driver took the packet, or it is lost. */
+export function dev_xmit_complete(rc: number): boolean {
+  return rc < NET_XMIT_MASK;
+}
+
+/** What a transport learns of a NET_XMIT_*, as -errno: congestion is none of its business. */
+export function net_xmit_errno(e: number): number {
+  return e !== NET_XMIT_CN ? -ENOBUFS : 0;
+}
+
+/** Packets keep their route through dev. */
+export function netif_keep_dst(dev: net_device): void {
+  dev.priv_flags &= ~IFF_XMIT_DST_RELEASE;
 }
 
 export function netif_queue_stopped(dev: net_device): boolean {

@@ -206,6 +206,8 @@ export class napi_gro_cb {
   is_atomic = false;
   csum_valid = false;
   csum_cnt = 0;
+  /** Of the data from data_offset on, while csum_valid. */
+  csum = 0;
   network_offset = 0;
   proto = 0;
 }
@@ -523,6 +525,13 @@ export function skb_csum_unnecessary(skb: sk_buff): boolean {
 /** Offset of the checksummed part from data. */
 export function skb_checksum_start_offset(skb: sk_buff): number {
   return skb.csum_start - skb.data;
+}
+
+/** Sets when the packet is to leave, ns; mono: on the monotonic clock. */
+export function skb_set_delivery_time(skb: sk_buff, kt: number, mono: boolean): void {
+  skb.tstamp = kt;
+  skb.skb_mstamp_ns = kt;
+  skb.mono_delivery_time = kt !== 0 && mono;
 }
 
 /** A hash of the packet's flow; 0 when unknown. */
