@@ -66,7 +66,13 @@ import type { net, pernet_operations } from "../../include/net/net_namespace.ts"
 import { RTO_ONLINK, skb_rtable } from "../../include/net/route.ts";
 import type { sock } from "../../include/net/sock.ts";
 import type { rtable } from "../../include/net/route.ts";
-import { EINVAL, ENETUNREACH, ENODEV, ENXIO } from "../../include/uapi/asm-generic/errno.ts";
+import {
+  EFAULT,
+  EINVAL,
+  ENODEV,
+  ENXIO,
+  EPFNOSUPPORT,
+} from "../../include/uapi/asm-generic/errno.ts";
 import {
   ARPHRD_ETHER,
   ARPHRD_IEEE802,
@@ -76,6 +82,7 @@ import {
   ATF_PERM,
   ATF_PUBL,
 } from "../../include/uapi/linux/if_arp.ts";
+import { ARPREQ_SIZE } from "../../include/uapi/linux/if_arp.ts";
 import type { arpreq } from "../../include/uapi/linux/if_arp.ts";
 import { ETH_P_ARP, ETH_P_IP } from "../../include/uapi/linux/if_ether.ts";
 import { INADDR_ANY } from "../../include/uapi/linux/in.ts";
@@ -605,16 +612,47 @@ export function arp_invalidate(dev: net_device, ip: number, force: boolean): num
   return neigh_delete(arp_tbl, dev, ip);
 }
 
-/** SIOCSARP, SIOCGARP, SIOCDARP: 0 or a negative errno. */
-export function arp_ioctl(n: net, cmd: number, r: arpreq): number {
+/** struct arpreq, from the bytes of an ioctl's argument. */
+function arp_req_read(u8: Uint8Array): arpreq {
+  const dv = new DataView(u8.buffer, u8.byteOffset, u8.byteLength);
+  let arp_dev = "";
+  for (let i = 52; i < ARPREQ_SIZE && u8[i] !== 0; i++) arp_dev += String.fromCharCode(u8[i]);
+  return {
+    arp_pa: dv.getInt32(4),
+    arp_ha_family: dv.getUint16(16, true),
+    arp_ha: u8.slice(18, 26),
+    arp_flags: dv.getInt32(32, true),
+    arp_dev,
+  };
+}
+
+function arp_req_write(u8: Uint8Array, r: arpreq): void {
+  const dv = new DataView(u8.buffer, u8.byteOffset, u8.byteLength);
+  dv.setUint16(16, r.arp_ha_family, true);
+  u8.fill(0, 18, 32);
+  u8.set(r.arp_ha, 18);
+  dv.setInt32(32, r.arp_flags, true);
+  u8.fill(0, 52, ARPREQ_SIZE);
+  for (let i = 0; i < r.arp_dev.length; i++) u8[52 + i] = r.arp_dev.charCodeAt(i);
+}
+
+/** SIOCSARP, SIOCGARP, SIOCDARP: `arg` is a struct arpreq of 68 bytes. 0 or a negative errno. */
+export function arp_ioctl(n: net, cmd: number, arg: Int32Array): number {
+  if (arg.byteLength < ARPREQ_SIZE) return -EFAULT;
+  const u8 = new Uint8Array(arg.buffer, arg.byteOffset, arg.byteLength);
+  if ((u8[0] | (u8[1] << 8)) !== AF_INET) return -EPFNOSUPPORT;
+  const r = arp_req_read(u8);
   switch (cmd) {
     case SIOCSARP:
       return arp_req_set(n, r);
-    case SIOCGARP:
-      return arp_req_get(n, r);
+    case SIOCGARP: {
+      const err = arp_req_get(n, r);
+      if (err === 0) arp_req_write(u8, r);
+      return err;
+    }
     case SIOCDARP: {
       const dev = arp_req_dev(n, r);
-      return IS_ERR(dev) ? -ENETUNREACH : arp_invalidate(dev, r.arp_pa, true);
+      return IS_ERR(dev) ? dev : arp_invalidate(dev, r.arp_pa, true);
     }
   }
   return -EINVAL;

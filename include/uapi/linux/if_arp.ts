@@ -16,6 +16,9 @@ export const ATF_COM = 0x02;
 export const ATF_PERM = 0x04;
 export const ATF_PUBL = 0x08;
 
+/** Bytes of struct arpreq. */
+export const ARPREQ_SIZE = 68;
+
 /** An entry of the ARP table, for SIOCSARP, SIOCGARP and SIOCDARP. */
 export interface arpreq {
   /** Protocol address, int32. */
