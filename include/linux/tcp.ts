@@ -478,6 +478,9 @@ export class tcp_request_sock extends inet_request_sock {
   rcv_isn = 0;
   snt_isn = 0;
   ts_off = 0;
+  /** Timestamps of the first and the latest SYN+ACK; 0 where none bore one. */
+  snt_tsval_first = 0;
+  snt_tsval_last = 0;
   /** When the last SYN+ACK went out for an out-of-window segment, jiffies. */
   last_oow_ack_time = 0;
   rcv_nxt = 0;
@@ -493,8 +496,8 @@ export class tcp_timewait_sock extends inet_timewait_sock {
   tw_rcv_wnd = 0;
   tw_ts_offset = 0;
   tw_ts_recent = 0;
-  /** jiffies */
-  tw_last_oow_ack_time = 0;
+  /** When an out-of-window segment was acked last, jiffies. @differs tw_last_oow_ack_time in C: one name for all holders */
+  last_oow_ack_time = 0;
   tw_ts_recent_stamp = 0;
   tw_tx_delay = 0;
 }

@@ -26,6 +26,8 @@ export class inet_timewait_sock extends sock_common {
   tw_tos = 0;
   tw_priority = 0;
   tw_txhash = 0;
+  /** When it entered TIME_WAIT, ms of TCP's clock (int32). */
+  tw_entry_stamp = 0;
   readonly tw_timer: timer_list<inet_timewait_sock>;
   tw_tb: inet_bind_bucket | null = null;
   tw_dr: inet_timewait_death_row | null = null;

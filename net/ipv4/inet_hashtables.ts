@@ -25,10 +25,10 @@ import {
   inet_bind_bucket,
   inet_bind_hashbucket,
   inet_ehash_bucket as ehash_bucket,
+  inet_hashinfo,
   INET_LHTABLE_SIZE,
   inet_listen_hashbucket,
 } from "../../include/net/inet_hashtables.ts";
-import type { inet_hashinfo } from "../../include/net/inet_hashtables.ts";
 import { __inet_ehashfn, inet_sk } from "../../include/net/inet_sock.ts";
 import { inet_twsk } from "../../include/net/inet_timewait_sock.ts";
 import type {
@@ -72,6 +72,9 @@ import {
   inet_twsk_deschedule_put,
   inet_twsk_free,
 } from "./inet_timewait_sock.ts";
+
+/** TCP's tables. @differs the kernel has it in tcp_ipv4.c, which stands above those who need it */
+export const tcp_hashinfo: inet_hashinfo = new inet_hashinfo();
 
 let inet_ehash_secret = 0;
 let inet_ehash_secret_ready = false;
