@@ -24,6 +24,8 @@ export class ipv4_devconf {
   arp_notify = 0;
   proxy_arp = 0;
   drop_gratuitous_arp = 0;
+  drop_unicast_in_l2_multicast = 0;
+  bc_forwarding = 0;
 }
 
 /** An address on a device. */

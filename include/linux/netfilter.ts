@@ -6,7 +6,8 @@ import { EPERM } from "../uapi/asm-generic/errno.ts";
 import type { net } from "../net/net_namespace.ts";
 import type { sock } from "../net/sock.ts";
 import type { net_device } from "./netdevice.ts";
-import type { sk_buff } from "./skbuff.ts";
+import { __skb_queue_tail, skb_queue_head_init } from "./skbuff.ts";
+import type { sk_buff, sk_buff_head } from "./skbuff.ts";
 
 export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
@@ -105,6 +106,50 @@ export function NF_HOOK(
   outdev: net_device | null,
   okfn: okfn,
 ): number {
+  const ret = nf_hook(pf, hook, n, sk, skb, indev, outdev);
+  if (ret === 1) return okfn(n, sk, skb);
+  if (ret < 0) nf_drop(skb);
+  return ret < 0 ? -EPERM : 0;
+}
+
+/** Asks the hooks of one point about each packet of a list; those that go on stay in it. */
+export function NF_HOOK_LIST(
+  pf: number,
+  hook: number,
+  n: net,
+  sk: sock | null,
+  head: sk_buff_head,
+  indev: net_device | null,
+  outdev: net_device | null,
+  _okfn: okfn,
+): void {
+  if (hooks[pf * NF_INET_NUMHOOKS + hook].length === 0) return;
+  let skb = head.next;
+  skb_queue_head_init(head);
+  while (skb !== null) {
+    const next: sk_buff | null = skb.next;
+    skb.next = null;
+    skb.prev = null;
+    const ret = nf_hook(pf, hook, n, sk, skb, indev, outdev);
+    if (ret === 1) __skb_queue_tail(head, skb);
+    else if (ret < 0) nf_drop(skb);
+    skb = next;
+  }
+}
+
+/** As NF_HOOK(), but straight on to okfn where cond does not hold. */
+export function NF_HOOK_COND(
+  pf: number,
+  hook: number,
+  n: net,
+  sk: sock | null,
+  skb: sk_buff,
+  indev: net_device | null,
+  outdev: net_device | null,
+  okfn: okfn,
+  cond: boolean,
+): number {
+  if (!cond) return okfn(n, sk, skb);
   const ret = nf_hook(pf, hook, n, sk, skb, indev, outdev);
   if (ret === 1) return okfn(n, sk, skb);
   if (ret < 0) nf_drop(skb);

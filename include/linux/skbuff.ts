@@ -428,6 +428,7 @@ export function eth_hdr(skb: sk_buff): ethhdr {
 export function ip_hdr(skb: sk_buff): iphdr {
   const h = skb.h_ip ??= new iphdr(skb.head.dv, 0);
   h.dv = skb.head.dv;
+  h.u8 = skb.head.u8;
   h.off = skb.network_header;
   return h;
 }

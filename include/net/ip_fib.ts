@@ -5,7 +5,7 @@
 // net/ipv4/fib_trie.ts; fib_info: fib_semantics.ts; addresses, devices and users: fib_frontend.ts.
 
 import { RTAX_MAX } from "./dst.ts";
-import type { flowi4 } from "./flow.ts";
+import { flowi4 } from "./flow.ts";
 import type { net } from "./net_namespace.ts";
 import type { rtable } from "./route.ts";
 import type { net_device } from "../linux/netdevice.ts";
@@ -17,6 +17,9 @@ import {
   RT_SCOPE_UNIVERSE,
   RT_TABLE_LOCAL,
   RT_TABLE_MAIN,
+  RTN_BROADCAST,
+  RTN_MULTICAST,
+  RTN_UNICAST,
   RTN_UNSPEC,
 } from "../uapi/linux/rtnetlink.ts";
 
@@ -232,6 +235,26 @@ export function fib_get_table(n: net, id: number): fib_table | null {
   const fib = n.ipv4.fib;
   if (fib === null) return null;
   return id === RT_TABLE_LOCAL ? fib.local : id === RT_TABLE_MAIN || id === 0 ? fib.main : null;
+}
+
+const addr_res = new fib_result();
+const addr_fl4 = new flowi4();
+
+/** What addr is to this host, or (dev not null) to one device: RTN_*. */
+export function __inet_dev_addr_type(
+  n: net,
+  dev: net_device | null,
+  addr: number,
+  tb_id: number,
+): number {
+  if ((addr & 0xff000000) === 0 || addr === -1) return RTN_BROADCAST;
+  if ((addr & 0xf0000000) === (0xe0000000 | 0)) return RTN_MULTICAST;
+  const table = fib_get_table(n, tb_id);
+  if (table === null) return RTN_BROADCAST;
+  addr_fl4.daddr = addr;
+  if (table.tb_lookup(table, addr_fl4, addr_res, FIB_LOOKUP_NOREF) !== 0) return RTN_UNICAST;
+  const nhc = addr_res.nhc;
+  return dev === null || (nhc !== null && nhc.fib_nh_dev === dev) ? addr_res.type : RTN_UNICAST;
 }
 
 /** Looks a flow up in the local, then in the main table: 0, -ENETUNREACH, or the route's error. */

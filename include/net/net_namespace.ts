@@ -76,6 +76,16 @@ export function net_hash_mix(n: net): number {
   return n.hash_mix;
 }
 
+/** The generation of routes: one of another generation is looked up again. */
+export function rt_genid_ipv4(n: net): number {
+  return n.ipv4.rt_genid;
+}
+
+/** Makes all routes handed out so far invalid. */
+export function rt_genid_bump_ipv4(n: net): void {
+  n.ipv4.rt_genid = (n.ipv4.rt_genid + 1) | 0;
+}
+
 /** Code that wants to run for every host that starts or ends. */
 export interface pernet_operations {
   init?(net: net): number;

@@ -13,6 +13,8 @@ export const MAX_INET_PROTOS = 256;
 export interface net_protocol {
   /** Takes the packet, transport header in front: 0, or minus a protocol to deliver to instead. */
   handler(skb: sk_buff): number;
+  /** Finds the packet's socket, and its route with it, before routes are looked up: 0 or a negative errno. */
+  early_demux?(skb: sk_buff): number;
   /** An ICMP error about a packet of ours; info is the MTU of a Fragmentation Needed. */
   err_handler?(skb: sk_buff, info: number): number;
   no_policy: boolean;

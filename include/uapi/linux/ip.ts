@@ -31,6 +31,8 @@ export const MAX_IPOPTLEN = 40;
 export class iphdr {
   dv: DataView;
   off: number;
+  /** The same bytes as dv's, where ip_hdr() set it: for sums. */
+  u8: Uint8Array | null = null;
 
   constructor(dv: DataView, off: number) {
     this.dv = dv;
