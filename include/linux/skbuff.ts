@@ -159,6 +159,8 @@ export class inet_skb_parm {
   /** IPSKB_* */
   flags = 0;
   frag_max_size = 0;
+  /** IP_PKTINFO: the address that an answer comes from; set by ipv4_pktinfo_prepare(). */
+  ipi_spec_dst = 0;
   /** IP options of the packet. */
   opt: ip_options = new ip_options();
 }

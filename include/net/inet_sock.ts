@@ -62,6 +62,9 @@ export class inet_sock extends sock {
   uc_index = 0;
   mc_index = 0;
   mc_addr = 0;
+  /** IP_LOCAL_PORT_RANGE: bounds of a chosen port; 0 those of the host. */
+  local_port_range_lo = 0;
+  local_port_range_hi = 0;
   readonly cork_fl4 = new flowi4();
   cork: inet_cork | null = null;
 
@@ -120,6 +123,8 @@ export class inet_sock extends sock {
     this.uc_index = o.uc_index;
     this.mc_index = o.mc_index;
     this.mc_addr = o.mc_addr;
+    this.local_port_range_lo = o.local_port_range_lo;
+    this.local_port_range_hi = o.local_port_range_hi;
   }
 }
 
@@ -192,6 +197,7 @@ export const IP_CMSG_TTL = 1 << 1;
 export const IP_CMSG_TOS = 1 << 2;
 export const IP_CMSG_RECVOPTS = 1 << 3;
 export const IP_CMSG_RETOPTS = 1 << 4;
+export const IP_CMSG_ORIGDSTADDR = 1 << 6;
 export const IP_CMSG_RECVFRAGSIZE = 1 << 7;
 
 export function inet_sk(sk: sock_common): inet_sock {

@@ -83,3 +83,11 @@ export function RT_CONN_FLAGS(sk: sock): number {
 export function rt_is_output_route(rt: rtable): boolean {
   return !rt.rt_is_input;
 }
+
+/** Priorities of the TOS bits, by the four bits. */
+const ip_tos2prio = Uint8Array.of(0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4);
+
+/** The priority of packets with this TOS byte, TC_PRIO_*. */
+export function rt_tos2priority(tos: number): number {
+  return ip_tos2prio[(tos & IPTOS_TOS_MASK) >> 1];
+}

@@ -33,7 +33,6 @@ import {
 } from "../../include/linux/sched.ts";
 import {
   ip_hdr,
-  IPCB,
   NAPI_GRO_CB,
   SKB_GSO_TCP_FIXEDID,
   skb_is_gso,
