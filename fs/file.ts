@@ -61,7 +61,10 @@ export function put_unused_fd(fd: number): void {
 
 /** Has a reserved number refer to a file, whose reference it takes over. */
 export function fd_install(fd: number, file: file): void {
-  (current.files as files_struct).fd[fd] = file;
+  const { files } = current;
+  // A task that has ended meanwhile has no use for it.
+  if (files === null) fput(file);
+  else files.fd[fd] = file;
 }
 
 /** Takes the file out of the table and frees its number; null where there is none. */

@@ -70,6 +70,11 @@ export function fput(file: file): void | Promise<void> {
   return __fput(file);
 }
 
+/** fput() of a call that took a reference, or (0) took none. */
+export function fput_light(file: file, fput_needed: number): void | Promise<void> {
+  if (fput_needed !== 0) return fput(file);
+}
+
 /** Drops the reference of a call when it is done, and gives the call's answer. @local */
 export function fput_after<T>(file: file, ret: T | Promise<T>): T | Promise<T> {
   if (ret instanceof Promise) return after_sleep(ret, (v) => fput_after<T>(file, v));

@@ -14,13 +14,13 @@ export const FIOCLEX = 0x5451;
 export const FIOASYNC = 0x5452;
 
 /** Has the file do it; -ENOTTY where it knows no such command. */
-export function vfs_ioctl(filp: file, cmd: number, arg: unknown): number {
+export function vfs_ioctl(filp: file, cmd: number, arg: Int32Array | null): number {
   if (filp.f_op.unlocked_ioctl === undefined) return -ENOTTY;
   const error = filp.f_op.unlocked_ioctl(filp, cmd, arg as Int32Array);
   return error === -ENOIOCTLCMD ? -ENOTTY : error;
 }
 
-function ioctl_fionbio(filp: file, argp: unknown): number {
+function ioctl_fionbio(filp: file, argp: Int32Array | null): number {
   if (!(argp instanceof Int32Array) || argp.length < 1) return -EFAULT;
   if (argp[0] !== 0) filp.f_flags |= O_NONBLOCK;
   else filp.f_flags &= ~O_NONBLOCK;
@@ -28,7 +28,7 @@ function ioctl_fionbio(filp: file, argp: unknown): number {
 }
 
 /** A command for any file, or -ENOIOCTLCMD. */
-function do_vfs_ioctl(filp: file, fd: number, cmd: number, arg: unknown): number {
+function do_vfs_ioctl(filp: file, fd: number, cmd: number, arg: Int32Array | null): number {
   switch (cmd) {
     case FIOCLEX:
       set_close_on_exec(fd, true);
@@ -45,11 +45,12 @@ function do_vfs_ioctl(filp: file, fd: number, cmd: number, arg: unknown): number
   }
 }
 
-/**
- * The argument is an Int32Array for an int, or the struct (ifreq, rtentry, arpreq) that the
- * command names.
- */
-export function __x64_sys_ioctl(fd: number, cmd: number, arg: unknown): number | Promise<number> {
+/** The argument is what C passes a pointer to: an int, or the bytes of a struct ifreq, rtentry, arpreq. */
+export function __x64_sys_ioctl(
+  fd: number,
+  cmd: number,
+  arg: Int32Array | null,
+): number | Promise<number> {
   const f = fdget(fd);
   if (f === null) return -EBADF;
   let error = do_vfs_ioctl(f, fd, cmd, arg);
