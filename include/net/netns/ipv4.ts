@@ -40,6 +40,9 @@ export class netns_ipv4 {
   /** Errors per second of the whole host, and the burst. */
   sysctl_icmp_msgs_per_sec = 1000;
   sysctl_icmp_msgs_burst = 50;
+  /** The token bucket of these two: credits, and jiffies of the last filling. */
+  icmp_global_credit = 0;
+  icmp_global_stamp = 0;
 
   /** seconds */
   ip_rt_min_pmtu = 552;
