@@ -3,12 +3,12 @@
 // TCP's constants and the inlines that need nothing above. Those that call into a .c file stand in
 // the file of net/ipv4 that their prototype belongs to.
 
-import { HZ, jiffies, jiffies_64 } from "../linux/jiffies.ts";
+import { HZ, jiffies, jiffies_64, usecs_to_jiffies } from "../linux/jiffies.ts";
 import type { sk_buff } from "../linux/skbuff.ts";
 import { TCP_SKB_CB } from "../linux/skbuff.ts";
 import type { tcp_request_sock, tcp_sock } from "../linux/tcp.ts";
 import { ktime_get_ns } from "../linux/timekeeping.ts";
-import { dst_metric_locked, dst_metric_rtt, RTAX_RTO_MIN } from "./dst.ts";
+import { dst_metric_locked, dst_metric_rtt, RTAX_CC_ALGO, RTAX_RTO_MIN } from "./dst.ts";
 import type { dst_entry } from "./dst.ts";
 import { TCP_SYN_RECV } from "./tcp_states.ts";
 import { LINUX_MIB_LISTENDROPS } from "../uapi/linux/snmp.ts";
@@ -552,6 +552,16 @@ export function tcp_rto_min(sk: sock): number {
     return dst_metric_rtt(dst, RTAX_RTO_MIN);
   }
   return (sk as tcp_sock).icsk_rto_min;
+}
+
+/** RTO by the measured round trips, without backoff, jiffies. @rfc 6298 2.3 */
+export function __tcp_set_rto(tp: tcp_sock): number {
+  return usecs_to_jiffies((tp.srtt_us >> 3) + tp.rttvar_us);
+}
+
+/** The route fixes the congestion control. */
+export function tcp_ca_dst_locked(dst: dst_entry): boolean {
+  return dst_metric_locked(dst, RTAX_CC_ALGO);
 }
 
 /** Keepalive's times, jiffies, and count. */

@@ -56,6 +56,16 @@ export const TCP_RTO_MAX_MS = 44;
 export const TCP_RTO_MIN_US = 45;
 export const TCP_DELACK_MAX_US = 46;
 
+/** TCP_REPAIR: on, off, off without a window probe. */
+export const TCP_REPAIR_ON = 1;
+export const TCP_REPAIR_OFF = 0;
+export const TCP_REPAIR_OFF_NO_WP = -1;
+/** TCP_REPAIR_QUEUE */
+export const TCP_NO_QUEUE = 0;
+export const TCP_RECV_QUEUE = 1;
+export const TCP_SEND_QUEUE = 2;
+export const TCP_QUEUES_NR = 3;
+
 export const TCPI_OPT_TIMESTAMPS = 1;
 export const TCPI_OPT_SACK = 2;
 export const TCPI_OPT_WSCALE = 4;
@@ -322,7 +332,8 @@ export function tcp_info_encode(info: tcp_info): Uint8Array<ArrayBuffer> {
     const v = info[name];
     if (bytes === 1) dv.setUint8(off, v);
     else if (bytes === 4) dv.setUint32(off, v, true);
-    else dv.setBigUint64(off, BigInt.asUintN(64, BigInt(v)), true);
+    // No limit: the double nearest to 2^64 stands for the kernel's ~0.
+    else dv.setBigUint64(off, v >= 2 ** 64 - 2048 ? 2n ** 64n - 1n : BigInt(v), true);
   }
   dv.setUint8(6, info.tcpi_snd_wscale | (info.tcpi_rcv_wscale << 4));
   dv.setUint8(7, info.tcpi_delivery_rate_app_limited | (info.tcpi_fastopen_client_fail << 1));
