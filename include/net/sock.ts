@@ -17,6 +17,7 @@ import {
 } from "../linux/list_nulls.ts";
 import type { hlist_nulls_head } from "../linux/list_nulls.ts";
 import { page_frag } from "../linux/mm_types.ts";
+import { MSG_PEEK } from "../linux/socket.ts";
 import { sk_buff_head } from "../linux/skbuff.ts";
 import type { sk_buff } from "../linux/skbuff.ts";
 import { get_random_u32 } from "../linux/random.ts";
@@ -624,6 +625,21 @@ export function sock_rcvlowat(sk: sock, waitall: boolean, len: number): number {
 /** The errno for a wait that a signal or a timeout ended. */
 export function sock_intr_errno(timeo: number): number {
   return timeo === MAX_SCHEDULE_TIMEOUT ? -ERESTARTSYS : -EINTR;
+}
+
+/** Where a peek starts, bytes; negative where SO_PEEK_OFF is off. */
+export function sk_peek_offset(sk: sock, flags: number): number {
+  return (flags & MSG_PEEK) !== 0 ? sk.sk_peek_off : 0;
+}
+
+/** val bytes were read: peeks start that much earlier. */
+export function sk_peek_offset_bwd(sk: sock, val: number): void {
+  if (sk.sk_peek_off >= 0) sk.sk_peek_off = Math.max(sk.sk_peek_off - val, 0);
+}
+
+/** val bytes were peeked at: the next peek starts behind them. */
+export function sk_peek_offset_fwd(sk: sock, val: number): void {
+  sk_peek_offset_bwd(sk, -val);
 }
 
 /** Takes the socket's error, negative, and clears it. */
