@@ -74,6 +74,9 @@ export class msghdr {
   msg_inq = 0;
   /** TCP: when the last packet that was copied came, ns; 0 not known. @local */
   msg_tstamp = 0;
+  /** TCP, MSG_PEEK: where the next byte is, and urgent bytes that were stepped over. @local */
+  msg_peek_seq = 0;
+  msg_urg_hole = 0;
 }
 
 /** Operations of an address family on a socket. Calls that may sleep may answer a promise. */

@@ -44,8 +44,8 @@ export function iov_iter_count(i: iov_iter): number {
   return i.count;
 }
 
-/** Moves to the next buffer that has bytes; only while count > 0. */
-function next_iovec(i: iov_iter): void {
+/** Moves to the next buffer that has bytes; only while count > 0. @local */
+export function next_iovec(i: iov_iter): void {
   do {
     i.nr++;
     const v = i.iov![i.nr];

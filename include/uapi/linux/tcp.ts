@@ -13,6 +13,8 @@ export const TCP_FLAG_FIN = 0x00010000;
 export const TCP_RESERVED_BITS = 0x0f000000;
 export const TCP_DATA_OFFSET = 0xf0000000 | 0;
 
+/** Bytes of a TCP header without options, sizeof(struct tcphdr). */
+export const TCP_HLEN = 20;
 export const TCP_MSS_DEFAULT = 536;
 export const TCP_MSS_DESIRED = 1220;
 
