@@ -32,7 +32,7 @@ export class tcp_options_received {
   tstamp_ok = false;
   dsack = false;
   wscale_ok = false;
-  /** 1 SACK agreed; TCP_SACK_SEEN 4 seen: see net/ipv4/tcp_input.ts. */
+  /** TCP_SACK_SEEN, TCP_DSACK_SEEN; 0 where the peer takes no SACK. */
   sack_ok = 0;
   smc_ok = false;
   snd_wscale = 0;

@@ -6,7 +6,7 @@
 import { HZ, jiffies, jiffies_64, usecs_to_jiffies } from "../linux/jiffies.ts";
 import type { sk_buff } from "../linux/skbuff.ts";
 import { TCP_SKB_CB } from "../linux/skbuff.ts";
-import type { tcp_request_sock, tcp_sock } from "../linux/tcp.ts";
+import type { tcp_options_received, tcp_request_sock, tcp_sock } from "../linux/tcp.ts";
 import { ktime_get_ns } from "../linux/timekeeping.ts";
 import { dst_metric_locked, dst_metric_rtt, RTAX_CC_ALGO, RTAX_RTO_MIN } from "./dst.ts";
 import type { dst_entry } from "./dst.ts";
@@ -150,6 +150,12 @@ export const TCP_ECN_SEEN = 8;
 export const TCP_RACK_LOSS_DETECTION = 0x1;
 export const TCP_RACK_STATIC_REO_WND = 0x2;
 export const TCP_RACK_NO_DUPTHRESH = 0x4;
+/** Recoveries after which a widened reordering window goes back. */
+export const TCP_RACK_RECOVERY_THRESH = 16;
+
+/** Bits of tcp_options_received.sack_ok: the peer takes SACK; it has sent D-SACKs. */
+export const TCP_SACK_SEEN = 1 << 0;
+export const TCP_DSACK_SEEN = 1 << 2;
 
 /** Events for tcp_congestion_ops.cwnd_event. */
 export const CA_EVENT_TX_START = 0;
@@ -782,4 +788,10 @@ export function tcp_adjust_rcv_ssthresh(sk: sock): void {
 export function tcp_rto_max(sk: sock): number {
   const max = (sk as inet_connection_sock).icsk_rto_max;
   return max !== 0 ? max : TCP_RTO_MAX;
+}
+
+/** No block of ours is to be reported. */
+export function tcp_sack_reset(rx_opt: tcp_options_received): void {
+  rx_opt.dsack = false;
+  rx_opt.num_sacks = 0;
 }
