@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// start_kernel(): brings a machine up, in the kernel's order: architecture, scheduler, softirqs, time,
+// interrupts, then the initcalls from the core of the network to drivers. Everything starts
+// afresh, so that a process can boot one machine after another.
+
+import { veth_init } from "../drivers/net/veth.ts";
+import { loopback_init } from "../drivers/net/loopback.ts";
+import { files_init } from "../fs/file_table.ts";
+import { nsproxy } from "../include/linux/nsproxy.ts";
+import { init_task } from "../include/linux/sched.ts";
+import { sched_init } from "../kernel/sched/core.ts";
+import { softirq_init } from "../kernel/softirq.ts";
+import { hrtimers_init } from "../kernel/time/hrtimer.ts";
+import { timers_init } from "../kernel/time/timer.ts";
+import { workqueue_init } from "../kernel/workqueue.ts";
+import { net_dev_init } from "../net/core/dev.ts";
+import { init_net, net_ns_init } from "../net/core/net_namespace.ts";
+import { sysctl_core_init } from "../net/core/sysctl_net_core.ts";
+import { net_utils_init } from "../net/core/utils.ts";
+import { inet_init } from "../net/ipv4/af_inet.ts";
+import { inet_hashinfo_init, tcp_hashinfo } from "../net/ipv4/inet_hashtables.ts";
+import { cubictcp_register } from "../net/ipv4/tcp_cubic.ts";
+import { sock_init } from "../net/socket.ts";
+
+/** What a port to some host provides: arch/deno, or arch/sim's sim_machine. @local */
+export interface arch_ops {
+  /** Entropy and the host's devices. Before everything. */
+  setup_arch(): void;
+  /** The clock: calls timekeeping_init(). */
+  time_init(): void;
+  /** Interrupt lines, the alarm clock and ksoftirqd. Needs softirqs and timers. */
+  init_IRQ(): void;
+  /** Starts the idle loop. */
+  cpu_startup_entry(): void;
+  /** Ends it. */
+  machine_halt(): Promise<void>;
+}
+
+/** The kernel's command line. */
+export interface boot_params {
+  /** Buckets of TCP's ehash, rounded up to a power of two. */
+  thash_entries?: number;
+}
+
+/** 0, or the first negative errno of an initcall. */
+export type initcall_t = () => number | void;
+
+function do_initcalls(params: boot_params): void {
+  const initcalls: readonly initcall_t[] = [
+    sock_init,
+    net_utils_init,
+    net_dev_init,
+    loopback_init,
+    sysctl_core_init,
+    inet_init,
+    () => set_thash_entries(params.thash_entries),
+    cubictcp_register,
+    veth_init,
+  ];
+  for (const fn of initcalls) {
+    const ret = fn();
+    if (typeof ret === "number" && ret < 0) throw new Error(`initcall ${fn.name}: ${ret}`);
+  }
+}
+
+/** Makes TCP's tables again in another size, while they are empty. */
+function set_thash_entries(entries: number | undefined): void {
+  if (entries !== undefined) inet_hashinfo_init(tcp_hashinfo, entries);
+}
+
+/** Boots. The idle loop runs from then on. */
+export function start_kernel(arch: arch_ops, params: boot_params = {}): void {
+  arch.setup_arch();
+  sched_init(null as unknown as nsproxy);
+  softirq_init();
+  arch.time_init();
+  timers_init();
+  hrtimers_init();
+  workqueue_init();
+  arch.init_IRQ();
+  files_init();
+  net_ns_init();
+  init_task.nsproxy = new nsproxy(init_net);
+  do_initcalls(params);
+  arch.cpu_startup_entry();
+}
