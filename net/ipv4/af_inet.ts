@@ -151,7 +151,13 @@ import { add_wait_queue, remove_wait_queue, wait_woken } from "../../kernel/sche
 import { ip_fast_csum } from "../../lib/checksum.ts";
 import { datagram_poll } from "../core/datagram.ts";
 import { dev_add_pack } from "../core/dev.ts";
-import { dev_add_offload } from "../core/gro.ts";
+import {
+  call_gro_receive,
+  dev_add_offload,
+  skb_gro_flush_final,
+  skb_gro_header,
+  skb_gro_pull,
+} from "../core/gro.ts";
 import { register_pernet_subsys } from "../core/net_namespace.ts";
 import { __skb_pull, pskb_may_pull } from "../core/skbuff.ts";
 import {
@@ -861,9 +867,8 @@ export function inet_gro_receive(head: sk_buff_head, skb: sk_buff): sk_buff | nu
   let flush = 1;
   let pp: sk_buff | null = null;
   receive: {
-    if (!pskb_may_pull(skb, off + 20)) break receive;
-    const at = skb.data + off;
-    if (skb.head.u8[at] !== 0x45) break receive;
+    const at = skb_gro_header(skb, off + 20, off);
+    if (at < 0 || skb.head.u8[at] !== 0x45) break receive;
     skb.network_header = at;
     const iph = ip_hdr(skb);
     const ops = inet_offloads[iph.protocol];
@@ -877,11 +882,11 @@ export function inet_gro_receive(head: sk_buff_head, skb: sk_buff): sk_buff | nu
     cb.is_atomic = (frag_off & IP_DF) !== 0;
     cb.flush |= flush;
     skb_set_network_header(skb, off);
-    cb.data_offset += 20;
+    skb_gro_pull(skb, 20);
     skb_set_transport_header(skb, cb.data_offset);
-    pp = ops.gro_receive(head, skb);
+    pp = call_gro_receive(ops.gro_receive, head, skb);
   }
-  cb.flush |= flush !== 0 ? 1 : 0;
+  skb_gro_flush_final(skb, pp, flush);
   return pp;
 }
 
