@@ -126,7 +126,6 @@ import {
   RCV_SHUTDOWN,
   SEND_SHUTDOWN,
   sk_acceptq_is_full,
-  sk_listener,
   SOCK_DEAD,
   SOCK_DONE,
   sock_flag,
