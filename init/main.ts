@@ -19,7 +19,7 @@ import { init_net, net_ns_init } from "../net/core/net_namespace.ts";
 import { sysctl_core_init } from "../net/core/sysctl_net_core.ts";
 import { net_utils_init } from "../net/core/utils.ts";
 import { inet_init } from "../net/ipv4/af_inet.ts";
-import { inet_hashinfo_init, tcp_hashinfo } from "../net/ipv4/inet_hashtables.ts";
+import { set_thash_entries } from "../net/ipv4/tcp.ts";
 import { cubictcp_register } from "../net/ipv4/tcp_cubic.ts";
 import { sock_init } from "../net/socket.ts";
 
@@ -46,7 +46,7 @@ export interface boot_params {
 /** 0, or the first negative errno of an initcall. */
 export type initcall_t = () => number | void;
 
-function do_initcalls(params: boot_params): void {
+function do_initcalls(): void {
   const initcalls: readonly initcall_t[] = [
     sock_init,
     net_utils_init,
@@ -54,7 +54,6 @@ function do_initcalls(params: boot_params): void {
     loopback_init,
     sysctl_core_init,
     inet_init,
-    () => set_thash_entries(params.thash_entries),
     cubictcp_register,
     veth_init,
   ];
@@ -62,11 +61,6 @@ function do_initcalls(params: boot_params): void {
     const ret = fn();
     if (typeof ret === "number" && ret < 0) throw new Error(`initcall ${fn.name}: ${ret}`);
   }
-}
-
-/** Makes TCP's tables again in another size, while they are empty. */
-function set_thash_entries(entries: number | undefined): void {
-  if (entries !== undefined) inet_hashinfo_init(tcp_hashinfo, entries);
 }
 
 /** Boots. The idle loop runs from then on. */
@@ -82,6 +76,7 @@ export function start_kernel(arch: arch_ops, params: boot_params = {}): void {
   files_init();
   net_ns_init();
   init_task.nsproxy = new nsproxy(init_net);
-  do_initcalls(params);
+  set_thash_entries(params.thash_entries ?? 0);
+  do_initcalls();
   arch.cpu_startup_entry();
 }
