@@ -8,7 +8,7 @@
 import { HZ, usecs_to_jiffies } from "../../include/linux/jiffies.ts";
 import { clamp } from "../../include/linux/kernel.ts";
 import { USEC_PER_MSEC, USEC_PER_SEC } from "../../include/linux/time64.ts";
-import { inet_csk, inet_csk_ca } from "../../include/net/inet_connection_sock.ts";
+import { inet_csk } from "../../include/net/inet_connection_sock.ts";
 import { NET_ADD_STATS, NET_INC_STATS } from "../../include/net/ip.ts";
 import { SK_PACING_NONE, sock_net } from "../../include/net/sock.ts";
 import type { sock } from "../../include/net/sock.ts";
@@ -118,13 +118,18 @@ function bictcp_reset(ca: bictcp): void {
   ca.found = false;
 }
 
+/** The socket's state: all 0 before it is connected, when the SYN may already be acknowledged. @local */
+function bictcp_ca(sk: sock): bictcp {
+  return (inet_csk(sk).icsk_ca_priv ??= new bictcp()) as bictcp;
+}
+
 function bictcp_clock_us(sk: sock): number {
   return tcp_sk(sk).tcp_mstamp;
 }
 
 function bictcp_hystart_reset(sk: sock): void {
   const tp = tcp_sk(sk);
-  const ca = inet_csk_ca<bictcp>(sk);
+  const ca = bictcp_ca(sk);
   ca.round_start = ca.last_ack = bictcp_clock_us(sk);
   ca.end_seq = tp.snd_nxt;
   ca.curr_rtt = U32_MAX;
@@ -132,16 +137,15 @@ function bictcp_hystart_reset(sk: sock): void {
 }
 
 function cubictcp_init(sk: sock): void {
-  const icsk = inet_csk(sk);
-  if (icsk.icsk_ca_priv instanceof bictcp) bictcp_reset(icsk.icsk_ca_priv);
-  else icsk.icsk_ca_priv = new bictcp();
+  // Not the one at hand, which a child has from its listener.
+  inet_csk(sk).icsk_ca_priv = new bictcp();
   if (hystart) bictcp_hystart_reset(sk);
 }
 
 /** After a pause the epoch is as much younger: time without data lets no window grow. @rfc 9438 4.2 */
 function cubictcp_cwnd_event(sk: sock, event: number): void {
   if (event !== CA_EVENT_TX_START) return;
-  const ca = inet_csk_ca<bictcp>(sk);
+  const ca = bictcp_ca(sk);
   const now = tcp_jiffies32();
   const delta = (now - tcp_sk(sk).lsndtime) | 0;
   if (ca.epoch_start !== 0 && delta > 0) {
@@ -218,7 +222,7 @@ function bictcp_update(ca: bictcp, cwnd: number, acked: number): void {
 
 function cubictcp_cong_avoid(sk: sock, _ack: number, acked: number): void {
   const tp = tcp_sk(sk);
-  const ca = inet_csk_ca<bictcp>(sk);
+  const ca = bictcp_ca(sk);
   if (!tcp_is_cwnd_limited(sk)) return;
   if (tcp_in_slow_start(tp)) {
     acked = tcp_slow_start(tp, acked);
@@ -230,7 +234,7 @@ function cubictcp_cong_avoid(sk: sock, _ack: number, acked: number): void {
 
 /** A loss ends the epoch: 0.7 of the window; a flow that lost ground leaves some more. @rfc 9438 4.6, 4.7 */
 function cubictcp_recalc_ssthresh(sk: sock): number {
-  const ca = inet_csk_ca<bictcp>(sk);
+  const ca = bictcp_ca(sk);
   const cwnd = tcp_snd_cwnd(tcp_sk(sk));
   ca.epoch_start = 0;
   ca.last_max_cwnd = cwnd < ca.last_max_cwnd && fast_convergence
@@ -241,7 +245,7 @@ function cubictcp_recalc_ssthresh(sk: sock): number {
 
 function cubictcp_state(sk: sock, new_state: number): void {
   if (new_state !== TCP_CA_Loss) return;
-  bictcp_reset(inet_csk_ca<bictcp>(sk));
+  bictcp_reset(bictcp_ca(sk));
   bictcp_hystart_reset(sk);
 }
 
@@ -259,7 +263,7 @@ function hystart_ack_delay(sk: sock): number {
 function hystart_found(sk: sock, detect_mib: number, cwnd_mib: number): void {
   const tp = tcp_sk(sk);
   const cwnd = tcp_snd_cwnd(tp);
-  inet_csk_ca<bictcp>(sk).found = true;
+  bictcp_ca(sk).found = true;
   NET_INC_STATS(sock_net(sk), detect_mib);
   NET_ADD_STATS(sock_net(sk), cwnd_mib, cwnd);
   tp.snd_ssthresh = cwnd;
@@ -268,7 +272,7 @@ function hystart_found(sk: sock, detect_mib: number, cwnd_mib: number): void {
 /** Looks for signs that the path is full: a train of ACKs of half a round trip, or a rising delay (us). */
 function hystart_update(sk: sock, delay: number): void {
   const tp = tcp_sk(sk);
-  const ca = inet_csk_ca<bictcp>(sk);
+  const ca = bictcp_ca(sk);
   if (after(tp.snd_una, ca.end_seq)) bictcp_hystart_reset(sk);
   if (tcp_snd_cwnd(tp) < hystart_low_window) return;
 
@@ -294,7 +298,7 @@ function hystart_update(sk: sock, delay: number): void {
 }
 
 function cubictcp_acked(sk: sock, sample: ack_sample): void {
-  const ca = inet_csk_ca<bictcp>(sk);
+  const ca = bictcp_ca(sk);
   if (sample.rtt_us < 0) return;
   // Right after a recovery round trips say little.
   if (ca.epoch_start !== 0 && ((tcp_jiffies32() - ca.epoch_start) | 0) < HZ) return;
