@@ -482,7 +482,7 @@ export interface proto {
   stream_memory_free?(sk: sock, wake: number): boolean;
   enter_memory_pressure?(sk: sock): void;
   leave_memory_pressure?(sk: sock): void;
-  diag_destroy?(sk: sock, err: number): number;
+  diag_destroy?(sk: sock, err: number): number | Promise<number>;
   counters: proto_counters;
   /** Limits in pages: low, pressure, high. */
   sysctl_mem?: (net: net) => Int32Array;

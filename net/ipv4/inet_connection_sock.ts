@@ -5,6 +5,7 @@
 // its SYN+ACK; the third ACK clones the listener (inet_csk_clone_lock) and queues the child
 // (inet_csk_complete_hashdance); inet_csk_accept() hands it to the program. inet_csk_destroy_sock() ends a socket.
 
+import { WARN_ONCE } from "../../include/asm-generic/bug.ts";
 import { O_NONBLOCK } from "../../include/linux/fs.ts";
 import { jiffies } from "../../include/linux/jiffies.ts";
 import { hlist_empty } from "../../include/linux/list.ts";
@@ -56,6 +57,7 @@ import {
   sk_fullsock,
   sk_hashed,
   SOCK_DEAD,
+  sock_flag,
   sock_hold,
   sock_intr_errno,
   sock_net,
@@ -109,6 +111,7 @@ import {
   inet_bind_hash,
   inet_ehash_insert,
 } from "./inet_hashtables.ts";
+import { inet_sk_set_state, inet_sk_state_store } from "./inet_sock_state.ts";
 import { ip_route_output_flow, ip_route_output_ports } from "./route.ts";
 
 /** inet_bind_bucket.fastreuseport: any address may join, or only the one in fast_rcv_saddr. */
@@ -626,7 +629,7 @@ export function inet_csk_clone_lock(sk: sock, req: request_sock): sock | null {
   const newicsk = inet_csk(newsk);
   const ireq = inet_rsk(req);
 
-  newsk.skc_state = TCP_SYN_RECV;
+  inet_sk_set_state(newsk, TCP_SYN_RECV);
   newicsk.icsk_bind_hash = null;
   newicsk.inet_dport = ireq.ir_rmt_port;
   newicsk.inet_num = ireq.ir_num;
@@ -647,6 +650,13 @@ export function inet_csk_clone_lock(sk: sock, req: request_sock): sock | null {
 
 /** The end of a socket that is closed, orphaned and in no table. */
 export function inet_csk_destroy_sock(sk: sock): void {
+  WARN_ONCE(sk.skc_state !== TCP_CLOSE, "inet_csk_destroy_sock: a socket that is not closed");
+  WARN_ONCE(!sock_flag(sk, SOCK_DEAD), "inet_csk_destroy_sock: a socket that is alive");
+  WARN_ONCE(sk_hashed(sk), "inet_csk_destroy_sock: a socket in a hash table");
+  WARN_ONCE(
+    inet_sk(sk).inet_num !== 0 && inet_csk(sk).icsk_bind_hash === null,
+    "inet_csk_destroy_sock: a port without a bind bucket",
+  );
   sk.skc_prot.destroy!(sk);
   sk_stream_kill_queues(sk);
   sk.skc_prot.counters.orphan_count--;
@@ -678,7 +688,7 @@ export function inet_csk_listen_start(sk: sock): number {
   inet_csk_delack_init(sk);
 
   // The state comes first: conflicts are those of a listener. Nobody finds it before hash().
-  sk.skc_state = TCP_LISTEN;
+  inet_sk_state_store(sk, TCP_LISTEN);
   let err = sk.skc_prot.get_port!(sk, icsk.inet_num);
   if (err === 0) {
     icsk.inet_sport = icsk.inet_num;
@@ -686,7 +696,7 @@ export function inet_csk_listen_start(sk: sock): number {
     err = sk.skc_prot.hash!(sk);
     if (err === 0) return 0;
   }
-  sk.skc_state = TCP_CLOSE;
+  inet_sk_set_state(sk, TCP_CLOSE);
   return err;
 }
 
@@ -755,6 +765,7 @@ export function inet_csk_listen_stop(sk: sock): void {
     reqsk_put(req);
     req = next;
   }
+  WARN_ONCE(sk.sk_ack_backlog !== 0, "inet_csk_listen_stop: sk_ack_backlog is not 0");
 }
 
 /** Fills in the peer's address. */

@@ -65,7 +65,7 @@ import { EADDRNOTAVAIL, ENOENT, ENOMEM } from "../../include/uapi/asm-generic/er
 import { LINUX_MIB_TIMEWAITRECYCLED } from "../../include/uapi/linux/snmp.ts";
 import { reqsk_free } from "../core/request_sock.ts";
 import { secure_ipv4_port_ephemeral, secure_seq_init } from "../core/secure_seq.ts";
-import { sk_free } from "../core/sock.ts";
+import { sk_free, sock_edemux_register } from "../core/sock.ts";
 import { inet_csk_destroy_sock, inet_get_local_port_range } from "./inet_connection_sock.ts";
 import {
   inet_twsk_bind_unhash,
@@ -105,6 +105,7 @@ export function inet_hashinfo_init(
   inet_ehash_secret_ready = false;
   hint = 0;
   secure_seq_init();
+  sock_edemux_register(sock_gen_put);
 }
 
 /** The hash of a connection in ehash, int32; l is our side, f the peer's. */
@@ -314,11 +315,6 @@ export function sock_gen_put(sk: sock_common): void {
   if (sk.skc_state === TCP_TIME_WAIT) inet_twsk_free(inet_twsk(sk));
   else if (sk.skc_state === TCP_NEW_SYN_RECV) reqsk_free(inet_reqsk(sk));
   else sk_free(sk as sock);
-}
-
-/** Destructor of an skb that carries its socket from the early lookup. */
-export function sock_edemux(skb: sk_buff): void {
-  sock_gen_put(skb.sk!);
 }
 
 /** The socket has this four-tuple; saddr and sport are the peer's. @differs takes no packed ports */

@@ -67,11 +67,9 @@ import {
   LINUX_MIB_EMBRYONICRSTS,
   LINUX_MIB_PAWS_TW_REJECTED,
   LINUX_MIB_PAWSESTABREJECTED,
-  LINUX_MIB_TCPACKSKIPPEDCHALLENGE,
   LINUX_MIB_TCPACKSKIPPEDFINWAIT2,
   LINUX_MIB_TCPACKSKIPPEDSYNRECV,
   LINUX_MIB_TCPACKSKIPPEDTIMEWAIT,
-  LINUX_MIB_TCPCHALLENGEACK,
   LINUX_MIB_TCPDEFERACCEPTDROP,
   LINUX_MIB_TCPTIMEWAITOVERFLOW,
   LINUX_MIB_TSECRREJECTED,
@@ -115,6 +113,7 @@ import {
   tcp_oow_rate_limited,
   tcp_parse_options,
   tcp_rcv_state_process,
+  tcp_reqsk_send_challenge_ack,
   tcp_reset,
   tcp_synack_rtt_meas,
 } from "./tcp_input.ts";
@@ -436,27 +435,6 @@ export function tcp_create_openreq_child(
 
   __TCP_INC_STATS(sock_net(sk), TCP_MIB_PASSIVEOPENS);
   return newsk;
-}
-
-/**
- * Answers a reset that is in the window but not at its edge. @rfc 5961 3.2
- * @differs stands in tcp_input.c
- */
-function tcp_reqsk_send_challenge_ack(sk: sock, skb: sk_buff, req: request_sock): void {
-  const net = sock_net(sk);
-  const treq = tcp_rsk(req);
-  const elapsed = (tcp_jiffies32() - treq.last_oow_ack_time) | 0;
-
-  if (
-    treq.last_oow_ack_time !== 0 && elapsed >= 0 &&
-    elapsed < net.ipv4.sysctl_tcp_invalid_ratelimit
-  ) {
-    NET_INC_STATS(net, LINUX_MIB_TCPACKSKIPPEDCHALLENGE);
-    return;
-  }
-  treq.last_oow_ack_time = tcp_jiffies32();
-  NET_INC_STATS(net, LINUX_MIB_TCPCHALLENGEACK);
-  req.rsk_ops.send_ack(sk, skb, req);
 }
 
 const req_opt = new tcp_options_received();
