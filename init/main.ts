@@ -20,6 +20,7 @@ import { sysctl_core_init } from "../net/core/sysctl_net_core.ts";
 import { net_utils_init } from "../net/core/utils.ts";
 import { inet_init } from "../net/ipv4/af_inet.ts";
 import { set_thash_entries } from "../net/ipv4/tcp.ts";
+import { tcp_congestion_default } from "../net/ipv4/tcp_cong.ts";
 import { cubictcp_register } from "../net/ipv4/tcp_cubic.ts";
 import { sock_init } from "../net/socket.ts";
 
@@ -56,6 +57,7 @@ function do_initcalls(): void {
     inet_init,
     cubictcp_register,
     veth_init,
+    tcp_congestion_default,
   ];
   for (const fn of initcalls) {
     const ret = fn();

@@ -26,6 +26,7 @@ import {
 import type { tcp_congestion_ops } from "../../include/net/tcp.ts";
 import { TCPF_CLOSE, TCPF_LISTEN } from "../../include/net/tcp_states.ts";
 import { EEXIST, EINVAL, ENOENT, EPERM } from "../../include/uapi/asm-generic/errno.ts";
+import { init_net } from "../core/net_namespace.ts";
 
 /** The key of no congestion control. */
 const TCP_CA_UNSPEC = 0;
@@ -157,9 +158,9 @@ export function tcp_set_default_congestion_control(net: net, name: string): numb
   return 0;
 }
 
-/** The congestion control with which a namespace begins. @differs for any namespace, not the first alone */
-export function tcp_congestion_default(net: net): number {
-  return tcp_set_default_congestion_control(net, CONFIG_DEFAULT_TCP_CONG);
+/** A late initcall: what init_net begins with, and other namespaces take over from it. */
+export function tcp_congestion_default(): number {
+  return tcp_set_default_congestion_control(init_net, CONFIG_DEFAULT_TCP_CONG);
 }
 
 /** Names of all, for the sysctl of this name. @differs returns them instead of filling a buffer */
