@@ -2,6 +2,7 @@
 //
 // Constants, counters and leaf inlines of IPv4.
 
+import { jhash_1word } from "../linux/jhash.ts";
 import type { net_device } from "../linux/netdevice.ts";
 import { ktime_get_real_ns } from "../linux/timekeeping.ts";
 import type { net } from "./net_namespace.ts";
@@ -191,6 +192,11 @@ export function ip_sk_ignore_df(sk: sock): boolean {
 /** The device's MTU as far as IPv4 can use it. */
 export function ip_dev_mtu(dev: net_device): number {
   return Math.min(dev.mtu, IP_MAX_MTU);
+}
+
+/** The hash of an address and a port (int32); the port's part is taken in by xor. */
+export function ipv4_portaddr_hash(n: net, saddr: number, port: number): number {
+  return jhash_1word(saddr, n.hash_mix) ^ port;
 }
 
 /** The port is never chosen by the system. */
