@@ -77,6 +77,8 @@ export class msghdr {
   /** TCP, MSG_PEEK: where the next byte is, and urgent bytes that were stepped over. @local */
   msg_peek_seq = 0;
   msg_urg_hole = 0;
+  /** TCP: SOF_TIMESTAMPING_* of the bytes that are being sent. @local */
+  msg_tsflags = 0;
 }
 
 /** Operations of an address family on a socket. Calls that may sleep may answer a promise. */

@@ -91,6 +91,7 @@ import {
   SO_TXTIME,
   SO_TYPE,
   SO_ZEROCOPY,
+  SOL_SOCKET,
 } from "../../include/linux/socket.ts";
 import { timer_setup } from "../../include/linux/timer.ts";
 import type { timer_list } from "../../include/linux/timer.ts";
@@ -162,7 +163,7 @@ import {
   SOCK_ZAPPED,
   SOCK_ZEROCOPY,
 } from "../../include/net/sock.ts";
-import type { proto, sock, sock_common } from "../../include/net/sock.ts";
+import type { proto, sock, sock_common, sockcm_cookie } from "../../include/net/sock.ts";
 import { tcp_sk } from "../../include/net/tcp.ts";
 import { TCP_CLOSE, TCP_LISTEN } from "../../include/net/tcp_states.ts";
 import {
@@ -189,6 +190,7 @@ import {
   SOF_TIMESTAMPING_OPT_STATS,
   SOF_TIMESTAMPING_OPT_TSONLY,
   SOF_TIMESTAMPING_RX_SOFTWARE,
+  SOF_TIMESTAMPING_TX_RECORD_MASK,
   SOF_TXTIME_FLAGS_MASK,
 } from "../../include/uapi/linux/net_tstamp.ts";
 import {
@@ -1185,6 +1187,60 @@ export function sk_common_release(sk: sock): void {
 export function sock_gen_cookie(sk: sock_common): number {
   if (sk.skc_cookie === 0) sk.skc_cookie = ++cookie;
   return sk.skc_cookie;
+}
+
+// ---- ancillary data ----
+
+const CMSG_HDR = 16;
+
+/** Takes one control message of SOL_SOCKET, len bytes of b at `at`: 0 or -EINVAL. */
+export function __sock_cmsg_send(
+  sk: sock,
+  type: number,
+  b: Uint8Array,
+  at: number,
+  len: number,
+  sockc: sockcm_cookie,
+): number {
+  switch (type) {
+    case SO_MARK:
+      if (len !== 4) return -EINVAL;
+      sockc.mark = sockopt_get_int(b, at);
+      return 0;
+    case SO_TIMESTAMPING:
+    case SO_TIMESTAMPING_NEW: {
+      if (len !== 4) return -EINVAL;
+      const tsflags = sockopt_get_int(b, at);
+      if (tsflags & ~SOF_TIMESTAMPING_TX_RECORD_MASK) return -EINVAL;
+      sockc.tsflags = (sockc.tsflags & ~SOF_TIMESTAMPING_TX_RECORD_MASK) | tsflags;
+      return 0;
+    }
+    case SO_TXTIME:
+      if (!sock_flag(sk, SOCK_TXTIME) || len !== 8) return -EINVAL;
+      sockc.transmit_time = (sockopt_get_int(b, at) >>> 0) +
+        sockopt_get_int(b, at + 4) * 4294967296;
+      return 0;
+    default:
+      return -EINVAL;
+  }
+}
+
+/** Takes the control messages of SOL_SOCKET of a message to be sent: 0 or -EINVAL. */
+export function sock_cmsg_send(sk: sock, msg: msghdr, sockc: sockcm_cookie): number {
+  const b = msg.msg_control;
+  if (b === null) return 0;
+  const end = Math.min(msg.msg_controllen, b.length);
+  for (let at = 0; at + CMSG_HDR <= end;) {
+    const cmsg_len = sockopt_get_int(b, at);
+    if (cmsg_len < CMSG_HDR || at + cmsg_len > end) return -EINVAL;
+    if (sockopt_get_int(b, at + 8) === SOL_SOCKET) {
+      const type = sockopt_get_int(b, at + 12);
+      const err = __sock_cmsg_send(sk, type, b, at + CMSG_HDR, cmsg_len - CMSG_HDR, sockc);
+      if (err !== 0) return err;
+    }
+    at += (cmsg_len + 7) & ~7;
+  }
+  return 0;
 }
 
 // ---- protocols ----

@@ -31,10 +31,6 @@ import {
   MSG_CTRUNC,
   MSG_ERRQUEUE,
   MSG_TRUNC,
-  SO_MARK,
-  SO_TIMESTAMPING,
-  SO_TIMESTAMPING_NEW,
-  SO_TXTIME,
   SOL_IP,
   SOL_SOCKET,
 } from "../../include/linux/socket.ts";
@@ -55,8 +51,8 @@ import {
 import type { inet_sock } from "../../include/net/inet_sock.ts";
 import type { ipcm_cookie } from "../../include/net/ip.ts";
 import { inet_iif, rt_tos2priority } from "../../include/net/route.ts";
-import { sock_flag, sock_net, SOCK_TXTIME } from "../../include/net/sock.ts";
-import type { sock, sockcm_cookie } from "../../include/net/sock.ts";
+import { sock_net } from "../../include/net/sock.ts";
+import type { sock } from "../../include/net/sock.ts";
 import {
   EADDRNOTAVAIL,
   EAGAIN,
@@ -98,7 +94,6 @@ import {
   IP_TTL,
   IP_UNICAST_IF,
 } from "../../include/uapi/linux/in.ts";
-import { SOF_TIMESTAMPING_TX_RECORD_MASK } from "../../include/uapi/linux/net_tstamp.ts";
 import { skb_copy_datagram_iter } from "../core/datagram.ts";
 import { put_cmsg } from "../core/scm.ts";
 import {
@@ -115,6 +110,7 @@ import {
   sock_queue_err_skb,
 } from "../core/skbuff.ts";
 import {
+  __sock_cmsg_send,
   lock_sock,
   release_sock,
   sk_dst_get,
@@ -219,38 +215,6 @@ export function ip_cmsg_recv_offset(
 /** As ip_cmsg_recv_offset(), of the packet's own socket. */
 export function ip_cmsg_recv(msg: msghdr, skb: sk_buff): void {
   if (skb.sk !== null) ip_cmsg_recv_offset(msg, skb.sk, skb, 0, 0);
-}
-
-/** Ancillary data of SOL_SOCKET: 0 or -EINVAL. @differs stands in sock.c */
-function __sock_cmsg_send(
-  sk: sock,
-  type: number,
-  b: Uint8Array,
-  at: number,
-  len: number,
-  sockc: sockcm_cookie,
-): number {
-  switch (type) {
-    case SO_MARK:
-      if (len !== 4) return -EINVAL;
-      sockc.mark = sockopt_get_int(b, at);
-      return 0;
-    case SO_TIMESTAMPING:
-    case SO_TIMESTAMPING_NEW: {
-      if (len !== 4) return -EINVAL;
-      const tsflags = sockopt_get_int(b, at);
-      if (tsflags & ~SOF_TIMESTAMPING_TX_RECORD_MASK) return -EINVAL;
-      sockc.tsflags = (sockc.tsflags & ~SOF_TIMESTAMPING_TX_RECORD_MASK) | tsflags;
-      return 0;
-    }
-    case SO_TXTIME:
-      if (!sock_flag(sk, SOCK_TXTIME) || len !== 8) return -EINVAL;
-      sockc.transmit_time = (sockopt_get_int(b, at) >>> 0) +
-        sockopt_get_int(b, at + 4) * 4294967296;
-      return 0;
-    default:
-      return -EINVAL;
-  }
 }
 
 /** Ancillary data of SOL_IP: 0 or -EINVAL. */

@@ -144,6 +144,7 @@ import {
   SOCK_URGINLINE,
   SOCK_USE_WRITE_QUEUE,
   SOCK_ZEROCOPY,
+  sockcm_cookie,
 } from "../../include/net/sock.ts";
 import type { sock, sock_common } from "../../include/net/sock.ts";
 import {
@@ -390,6 +391,7 @@ import {
   sk_page_frag_refill,
   sk_wait_data,
   sk_wmem_schedule,
+  sock_cmsg_send,
   sock_poll_wait,
   sock_put,
   sockopt_answer,
@@ -574,7 +576,7 @@ export function tcp_highest_sack_reset(sk: sock): void {
 }
 
 /** `old` is about to be replaced by `new_`. */
-export function tcp_highest_sack_replace(sk: sock, old: sk_buff, new_: sk_buff): void {
+export function tcp_highest_sack_replace(sk: sock, old: sk_buff, new_: sk_buff | null): void {
   const tp = tcp_sk(sk);
   if (old === tp.highest_sack) tp.highest_sack = new_;
 }
@@ -1207,7 +1209,7 @@ function tcp_sendmsg_copy(
     }
   }
   if (msg.msg_copied !== 0) {
-    if (sk.sk_tsflags !== 0) tcp_tx_timestamp(sk, sk.sk_tsflags);
+    if (msg.msg_tsflags !== 0) tcp_tx_timestamp(sk, msg.msg_tsflags);
     tcp_push(sk, flags, mss_now, tp.nonagle, size_goal);
   }
   return 0;
@@ -1240,7 +1242,7 @@ function tcp_sendmsg_out(
     tcp_remove_empty_skb(sk);
     if (copied + copied_syn === 0) return tcp_sendmsg_out_err(sk, flags, err, uarg);
     if (copied !== 0) {
-      tcp_tx_timestamp(sk, sk.sk_tsflags);
+      tcp_tx_timestamp(sk, msg.msg_tsflags);
       const mss_now = tcp_send_mss(sk, size_goal_p, flags);
       tcp_push(sk, flags, mss_now, tcp_sk(sk).nonagle, size_goal_p.value);
     }
@@ -1273,6 +1275,15 @@ function tcp_sendmsg_connected(
   const tp = tcp_sk(sk);
   if (tp.repair && tp.repair_queue !== TCP_SEND_QUEUE) {
     return tcp_sendmsg_out_err(sk, flags, -EINVAL, uarg);
+  }
+  msg.msg_tsflags = sk.sk_tsflags;
+  if (msg.msg_controllen !== 0) {
+    const sockc = new sockcm_cookie();
+    sockc.tsflags = sk.sk_tsflags;
+    if (sock_cmsg_send(sk, msg, sockc) !== 0) {
+      return tcp_sendmsg_out_err(sk, flags, -EINVAL, uarg);
+    }
+    msg.msg_tsflags = sockc.tsflags;
   }
   if (sk.sk_wq !== null) sk.sk_wq.flags &= ~(1 << SOCKWQ_ASYNC_NOSPACE);
   const ret = tcp_sendmsg_copy(sk, msg, flags, uarg);
@@ -1939,17 +1950,22 @@ export function tcp_set_state(sk: sock, state: number): void {
 }
 
 /** Where our end of the stream takes each state, and whether a FIN goes out for it. @rfc 9293 3.10.4 */
-const new_state: readonly number[] = (() => {
-  const to: number[] = new Array(16).fill(TCP_CLOSE);
-  to[TCP_ESTABLISHED] = TCP_FIN_WAIT1 | TCP_ACTION_FIN;
-  to[TCP_SYN_RECV] = TCP_FIN_WAIT1 | TCP_ACTION_FIN;
-  to[TCP_FIN_WAIT1] = TCP_FIN_WAIT1;
-  to[TCP_FIN_WAIT2] = TCP_FIN_WAIT2;
-  to[TCP_CLOSE_WAIT] = TCP_LAST_ACK | TCP_ACTION_FIN;
-  to[TCP_LAST_ACK] = TCP_LAST_ACK;
-  to[TCP_CLOSING] = TCP_CLOSING;
-  return to;
-})();
+// deno-fmt-ignore
+const new_state: readonly number[] = [
+  /* (invalid) */     TCP_CLOSE,
+  /* ESTABLISHED */   TCP_FIN_WAIT1 | TCP_ACTION_FIN,
+  /* SYN_SENT */      TCP_CLOSE,
+  /* SYN_RECV */      TCP_FIN_WAIT1 | TCP_ACTION_FIN,
+  /* FIN_WAIT1 */     TCP_FIN_WAIT1,
+  /* FIN_WAIT2 */     TCP_FIN_WAIT2,
+  /* TIME_WAIT */     TCP_CLOSE,
+  /* CLOSE */         TCP_CLOSE,
+  /* CLOSE_WAIT */    TCP_LAST_ACK | TCP_ACTION_FIN,
+  /* LAST_ACK */      TCP_LAST_ACK,
+  /* LISTEN */        TCP_CLOSE,
+  /* CLOSING */       TCP_CLOSING,
+  /* NEW_SYN_RECV */  TCP_CLOSE,
+];
 
 /** We have no more to send: changes the state; true if a FIN must go out. */
 export function tcp_close_state(sk: sock): boolean {
