@@ -57,6 +57,7 @@ import {
   kfree_skb,
   kfree_skb_reason,
   skb_tx_timestamp,
+  skb_unclone,
 } from "../../net/core/skbuff.ts";
 import { eth_hw_addr_random, eth_mac_addr, ether_setup } from "../../net/ethernet/eth.ts";
 
@@ -95,12 +96,16 @@ function veth_skb_is_eligible_for_gro(dev: net_device, skb: sk_buff): boolean {
   return (dev.features & NETIF_F_ALL_TSO) === 0 && !skb_is_gso(skb);
 }
 
-/** Queues a packet for the receiving end's NAPI; NET_RX_*. */
+/**
+ * Queues a packet for the receiving end's NAPI; NET_RX_*.
+ * @differs makes its data private, as GRO is about to write to them: the sender may keep a clone
+ */
 function veth_xdp_rx(priv: veth_priv, skb: sk_buff): number {
   if (priv.xdp_ring.qlen >= VETH_RING_SIZE) {
     kfree_skb_reason(skb, SKB_DROP_REASON_FULL_RING);
     return 1;
   }
+  skb_unclone(skb);
   __skb_queue_tail(priv.xdp_ring, skb);
   napi_schedule(priv.xdp_napi);
   return NET_RX_SUCCESS;
