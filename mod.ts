@@ -15,7 +15,7 @@ import { create_task, do_exit, living_tasks, userland } from "./arch/entry/commo
 import * as deno_arch from "./arch/deno/mod.ts";
 import type { tuntap_options } from "./arch/deno/mod.ts";
 import { sim_machine } from "./arch/sim/mod.ts";
-import { veth_newlink } from "./drivers/net/veth.ts";
+import { veth_newlink, veth_peer_dev } from "./drivers/net/veth.ts";
 import { living_files } from "./fs/file_table.ts";
 import type { net_device } from "./include/linux/netdevice.ts";
 import { IFF_BROADCAST, IFF_UP } from "./include/linux/netdevice.ts";
@@ -273,7 +273,6 @@ export class machine {
   readonly sim: sim_machine | null;
   private readonly pages: number;
   private readonly hosts = new Map<string, host>();
-  private nr_wires = 0;
 
   /** @see boot */
   constructor(options: boot_options) {
@@ -307,10 +306,12 @@ export class machine {
         if (__dev_get_by_name(h.net, `eth${i}`) === null) return `eth${i}`;
       }
     };
-    this.nr_wires++;
-    const ends = kernel(() => veth_newlink(a.net, free(a), b.net, free(b)));
-    if (typeof ends === "number") throw new Error(`no wire: ${errname(ends)}`);
-    const [da, db] = ends;
+    const name = free(a);
+    // Both ends on one host need two names.
+    const peer = a === b ? `eth${Number(name.slice(3)) + 1}` : free(b);
+    const da = kernel(() => veth_newlink(a.net, name, b.net, peer));
+    if (typeof da === "number") throw new Error(`no wire: ${errname(da)}`);
+    const db = veth_peer_dev(da) as net_device;
     if (options.mtu !== undefined) {
       check(dev_set_mtu(da, options.mtu), "SIOCSIFMTU");
       check(dev_set_mtu(db, options.mtu), "SIOCSIFMTU");

@@ -4,7 +4,6 @@
 // interrupts, then the initcalls from the core of the network to drivers. Everything starts
 // afresh, so that a process can boot one machine after another.
 
-import { veth_init } from "../drivers/net/veth.ts";
 import { loopback_init } from "../drivers/net/loopback.ts";
 import { files_init } from "../fs/file_table.ts";
 import { nsproxy } from "../include/linux/nsproxy.ts";
@@ -56,7 +55,6 @@ function do_initcalls(): void {
     sysctl_core_init,
     inet_init,
     cubictcp_register,
-    veth_init,
     tcp_congestion_default,
   ];
   for (const fn of initcalls) {
