@@ -182,7 +182,9 @@ function veth_close(dev: net_device): number {
 }
 
 function veth_dev_uninit(dev: net_device): void {
-  __skb_queue_purge(netdev_priv<veth_priv>(dev).xdp_ring);
+  const priv = netdev_priv<veth_priv>(dev);
+  __skb_queue_purge(priv.xdp_ring);
+  if (priv.peer !== null) netdev_priv<veth_priv>(priv.peer).peer = null;
 }
 
 const veth_netdev_ops: net_device_ops = {
@@ -221,8 +223,7 @@ function veth_create_end(net: net, name: string): net_device | number {
 }
 
 /**
- * Makes a pair of devices, each in its host and down: our end, whose netdev_priv().peer is the other;
- * or a negative errno. Names may have %d.
+ * Makes a pair of devices, each in its host and down: both, or a negative errno. Names may have %d.
  * @differs arguments are the two hosts and names, where the kernel has netlink attributes
  */
 export function veth_newlink(
@@ -230,26 +231,23 @@ export function veth_newlink(
   name: string,
   peer_net: net,
   peer_name: string,
-): net_device | number {
-  const peer = veth_create_end(peer_net, peer_name);
-  if (typeof peer === "number") return peer;
+): readonly [net_device, net_device] | number {
   const dev = veth_create_end(src_net, name);
-  if (typeof dev === "number") {
-    unregister_netdevice(peer);
-    return dev;
+  if (typeof dev === "number") return dev;
+  const peer = veth_create_end(peer_net, peer_name);
+  if (typeof peer === "number") {
+    unregister_netdevice(dev);
+    return peer;
   }
   netdev_priv<veth_priv>(dev).peer = peer;
   netdev_priv<veth_priv>(peer).peer = dev;
-  return dev;
+  return [dev, peer];
 }
 
 /** Takes both ends away. */
 export function veth_dellink(dev: net_device): void {
-  const priv = netdev_priv<veth_priv>(dev);
-  const { peer } = priv;
-  if (peer !== null) netdev_priv<veth_priv>(peer).peer = null;
+  const { peer } = netdev_priv<veth_priv>(dev);
   unregister_netdevice(dev);
-  priv.peer = null;
   if (peer !== null) unregister_netdevice(peer);
 }
 
@@ -261,4 +259,9 @@ export function veth_peer_dev(dev: net_device): net_device | null {
 /** Whether dev is one end of such a wire. */
 export function netif_is_veth(dev: net_device): boolean {
   return dev.netdev_ops === veth_netdev_ops;
+}
+
+/** Nothing to prepare: there is no netlink to register a kind of link with. */
+export function veth_init(): number {
+  return 0;
 }
