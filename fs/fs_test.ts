@@ -9,7 +9,16 @@ import { FMODE_READ, O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_RDWR } from "../include/
 import type { file, file_operations } from "../include/linux/fs.ts";
 import { IS_ERR } from "../include/linux/err.ts";
 import type { nsproxy } from "../include/linux/nsproxy.ts";
-import { EPOLLIN, EPOLLOUT, poll_wait, POLLIN, POLLNVAL, POLLOUT } from "../include/linux/poll.ts";
+import {
+  EPOLLET,
+  EPOLLIN,
+  EPOLLONESHOT,
+  EPOLLOUT,
+  poll_wait,
+  POLLIN,
+  POLLNVAL,
+  POLLOUT,
+} from "../include/linux/poll.ts";
 import { switch_to, task_struct } from "../include/linux/sched.ts";
 import {
   F_DUPFD,
@@ -30,13 +39,18 @@ import {
 import {
   EAGAIN,
   EBADF,
+  EEXIST,
   EFAULT,
   EINTR,
   EINVAL,
+  ELOOP,
   EMFILE,
   ENFILE,
+  ENOENT,
   ENOTTY,
 } from "../include/uapi/asm-generic/errno.ts";
+import { EPOLL_CTL_ADD, EPOLL_CTL_MOD } from "../include/uapi/linux/eventpoll.ts";
+import type { epoll_event } from "../include/uapi/linux/eventpoll.ts";
 import { send_sig, SIGINT } from "../kernel/signal.ts";
 import { ktime_get_ns } from "../include/linux/timekeeping.ts";
 import { msleep } from "../kernel/time/timer.ts";
@@ -52,6 +66,7 @@ import {
   get_unused_fd_flags,
   put_unused_fd,
 } from "./file.ts";
+import { __x64_sys_epoll_create1, __x64_sys_epoll_ctl, __x64_sys_epoll_wait } from "./eventpoll.ts";
 import { alloc_file, files_init, get_nr_files, OPEN_FMODE, set_max_files } from "./file_table.ts";
 import { __x64_sys_fcntl } from "./fcntl.ts";
 import { __x64_sys_ioctl } from "./ioctl.ts";
@@ -289,6 +304,56 @@ Deno.test("select() tells which are ready, -EBADF for one that is not open", asy
   assertEquals(__x64_sys_select(2, null, Uint32Array.of(3), null, 0), 2);
   close_fd(other);
   assertEquals(__x64_sys_select(8, Uint32Array.of(1 << other), null, null, 0), -EBADF);
+});
+
+Deno.test("epoll tells level, edge and once", async () => {
+  const { m, task, open } = setup();
+  const { fd } = open();
+  const ep = __x64_sys_epoll_create1(0);
+  const ev: epoll_event[] = [];
+  const read = (): unknown => ksys_read(fd, new Uint8Array(9), 9);
+  assertEquals(__x64_sys_epoll_ctl(ep, EPOLL_CTL_MOD, fd, { events: EPOLLIN, data: 1 }), -ENOENT);
+  assertEquals(__x64_sys_epoll_ctl(ep, EPOLL_CTL_ADD, fd, null), -EFAULT);
+  assertEquals(__x64_sys_epoll_ctl(ep, EPOLL_CTL_ADD, ep, { events: EPOLLIN, data: 1 }), -EINVAL);
+  assertEquals(__x64_sys_epoll_ctl(fd, EPOLL_CTL_ADD, ep, { events: EPOLLIN, data: 1 }), -EINVAL);
+  assertEquals(__x64_sys_epoll_ctl(ep, EPOLL_CTL_ADD, 99, { events: EPOLLIN, data: 1 }), -EBADF);
+  assertEquals(__x64_sys_epoll_ctl(ep, EPOLL_CTL_ADD, fd, { events: EPOLLIN, data: 1 }), 0);
+  assertEquals(__x64_sys_epoll_ctl(ep, EPOLL_CTL_ADD, fd, { events: EPOLLIN, data: 1 }), -EEXIST);
+  assertEquals(__x64_sys_epoll_wait(ep, ev, 4, 0), 0);
+  const p = __x64_sys_epoll_wait(ep, ev, 4, -1) as Promise<number>;
+  switch_to(task);
+  ksys_write(fd, bytes("x"), 1);
+  assertEquals(await m.run_until(p), 1);
+  assertEquals(ev, [{ events: EPOLLIN, data: 1 }]);
+  switch_to(task);
+  assertEquals(__x64_sys_epoll_wait(ep, ev, 4, 0), 1);
+  assertEquals(read(), 1);
+  assertEquals(__x64_sys_epoll_wait(ep, ev, 4, 0), 0);
+
+  const et = { events: EPOLLIN | EPOLLET, data: 2 };
+  assertEquals(__x64_sys_epoll_ctl(ep, EPOLL_CTL_MOD, fd, et), 0);
+  ksys_write(fd, bytes("x"), 1);
+  assertEquals(__x64_sys_epoll_wait(ep, ev, 4, 0), 1);
+  assertEquals(__x64_sys_epoll_wait(ep, ev, 4, 0), 0);
+  ksys_write(fd, bytes("x"), 1);
+  assertEquals(__x64_sys_epoll_wait(ep, ev, 4, 0), 1);
+
+  const once = { events: EPOLLIN | EPOLLONESHOT, data: 3 };
+  assertEquals(__x64_sys_epoll_ctl(ep, EPOLL_CTL_MOD, fd, once), 0);
+  assertEquals(__x64_sys_epoll_wait(ep, ev, 4, 0), 1);
+  ksys_write(fd, bytes("x"), 1);
+  assertEquals(__x64_sys_epoll_wait(ep, ev, 4, 0), 0);
+
+  const outer = __x64_sys_epoll_create1(0);
+  assertEquals(__x64_sys_epoll_ctl(outer, EPOLL_CTL_ADD, ep, { events: EPOLLIN, data: 4 }), 0);
+  assertEquals(__x64_sys_epoll_ctl(ep, EPOLL_CTL_ADD, outer, { events: EPOLLIN, data: 5 }), -ELOOP);
+  assertEquals(__x64_sys_epoll_wait(outer, ev, 4, 0), 0);
+  assertEquals(__x64_sys_epoll_ctl(ep, EPOLL_CTL_MOD, fd, { events: EPOLLIN, data: 1 }), 0);
+  assertEquals(__x64_sys_epoll_wait(outer, ev, 4, 0), 1);
+  close_fd(fd);
+  assertEquals(__x64_sys_epoll_wait(outer, ev, 4, 0), 0);
+  exit_files(task);
+  assertEquals(get_nr_files(), 0);
 });
 
 Deno.test("exit_files() closes everything", () => {

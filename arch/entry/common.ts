@@ -14,6 +14,11 @@ import {
   close_fd,
   exit_files,
 } from "../../fs/file.ts";
+import {
+  __x64_sys_epoll_create1,
+  __x64_sys_epoll_ctl,
+  __x64_sys_epoll_wait,
+} from "../../fs/eventpoll.ts";
 import { __x64_sys_fcntl } from "../../fs/fcntl.ts";
 import { __x64_sys_ioctl } from "../../fs/ioctl.ts";
 import {
@@ -32,6 +37,7 @@ import type { mmsghdr, user_msghdr } from "../../include/linux/socket.ts";
 import type { iovec } from "../../include/linux/uio.ts";
 import type { net } from "../../include/net/net_namespace.ts";
 import { EINTR, ENOSYS, ERESTARTSYS } from "../../include/uapi/asm-generic/errno.ts";
+import type { epoll_event } from "../../include/uapi/linux/eventpoll.ts";
 import * as nr from "../../include/uapi/asm-generic/unistd.ts";
 import type { sockaddr } from "../../include/uapi/linux/in.ts";
 import { send_sig } from "../../kernel/signal.ts";
@@ -114,7 +120,10 @@ const calls: readonly [number, (...args: never[]) => number | Promise<number>][]
   [nr.__NR_setsockopt, sys_setsockopt],
   [nr.__NR_getsockopt, sys_getsockopt],
   [nr.__NR_fcntl, __x64_sys_fcntl],
+  [nr.__NR_epoll_wait, __x64_sys_epoll_wait],
+  [nr.__NR_epoll_ctl, __x64_sys_epoll_ctl],
   [nr.__NR_accept4, sys_accept4],
+  [nr.__NR_epoll_create1, __x64_sys_epoll_create1],
   [nr.__NR_recvmmsg, sys_recvmmsg],
   [nr.__NR_sendmmsg, sys_sendmmsg],
 ];
@@ -394,6 +403,25 @@ export class userland {
     timeout = -1,
   ): number | Promise<number> {
     return this.call(nr.__NR_select, n, inp, outp, exp, timeout);
+  }
+
+  sys_epoll_create1(flags = 0): number {
+    return this.call(nr.__NR_epoll_create1, flags) as number;
+  }
+
+  /** `op` EPOLL_CTL_* */
+  sys_epoll_ctl(epfd: number, op: number, fd: number, event: epoll_event | null): number {
+    return this.call(nr.__NR_epoll_ctl, epfd, op, fd, event) as number;
+  }
+
+  /** How many are ready, stored in events; `timeout` in ms, negative: none. */
+  sys_epoll_wait(
+    epfd: number,
+    events: epoll_event[],
+    maxevents: number,
+    timeout = -1,
+  ): number | Promise<number> {
+    return this.call(nr.__NR_epoll_wait, epfd, events, maxevents, timeout);
   }
 
   sys_dup(fd: number): number {
