@@ -17,6 +17,7 @@ import type { __be32 } from "../../include/uapi/linux/in.ts";
 import type { page } from "../../include/linux/mm_types.ts";
 import type { net_device } from "../../include/linux/netdevice.ts";
 import type { net } from "../../include/net/net_namespace.ts";
+import { unregister_netdev } from "../../net/core/dev.ts";
 import { tun_chr_open, tun_set_iff } from "../../drivers/tun/tun.ts";
 import type { tun_chrdev_ops, tun_iov } from "../../drivers/tun/tun.ts";
 import { ifconfig } from "./ifconfig.ts";
@@ -184,7 +185,7 @@ export function tuntap_open(net: net, o: tuntap_options): net_device {
     up: true,
   });
   if (err < 0) {
-    file.detach();
+    unregister_netdev(dev);
     throw new os_error(
       err,
       `cannot set up the host's interface '${file.ifr_name}': ${errname(err)}`,

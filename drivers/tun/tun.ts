@@ -8,7 +8,14 @@
 //
 // The host's calls come through tun_chrdev_ops, which arch registers, or a test.
 
-import { EAGAIN, EBADF, EBADFD, EINTR, EINVAL, ENODEV } from "../../include/uapi/asm-generic/errno.ts";
+import {
+  EAGAIN,
+  EBADF,
+  EBADFD,
+  EINTR,
+  EINVAL,
+  ENODEV,
+} from "../../include/uapi/asm-generic/errno.ts";
 import { ARPHRD_NONE } from "../../include/uapi/linux/if_arp.ts";
 import { ETH_HLEN, ETH_P_IP, ETH_P_IPV6 } from "../../include/uapi/linux/if_ether.ts";
 import { IFNAMSIZ, IFREQ_SIZE } from "../../include/uapi/linux/if.ts";
@@ -37,8 +44,8 @@ import {
   IFF_POINTOPOINT,
   napi_struct,
   net_device,
-  NETDEV_TX_OK,
   netdev_priv,
+  NETDEV_TX_OK,
   NETIF_F_GRO,
   NETIF_F_GSO,
   NETIF_F_HW_CSUM,
@@ -58,10 +65,13 @@ import {
 import type { sk_buff } from "../../include/linux/skbuff.ts";
 import { virtio_net_hdr_from_skb, virtio_net_hdr_to_skb } from "../../include/linux/virtio_net.ts";
 import type { net } from "../../include/net/net_namespace.ts";
-import { SKB_DROP_REASON_DEV_HDR, SKB_DROP_REASON_NOT_SPECIFIED } from "../../include/net/dropreason.ts";
+import {
+  SKB_DROP_REASON_DEV_HDR,
+  SKB_DROP_REASON_NOT_SPECIFIED,
+} from "../../include/net/dropreason.ts";
 import { disable_irq_nosync, enable_irq, free_irq, request_irq } from "../../kernel/irq/manage.ts";
 import { alloc_pages, put_page } from "../../mm/page_alloc.ts";
-import { ether_setup, eth_mac_addr, eth_type_trans } from "../../net/ethernet/eth.ts";
+import { eth_mac_addr, eth_type_trans, ether_setup } from "../../net/ethernet/eth.ts";
 import {
   napi_complete_done,
   napi_disable,
@@ -260,8 +270,7 @@ function tun_build_skb(tun: tun_struct, n: number): sk_buff | null {
     skb.head.u8.set(p.u8.subarray(off, off + len), __skb_put(skb, len));
     return skb;
   }
-  const skb = build_skb(p, p.u8.length);
-  if (skb === null) return null;
+  const skb = build_skb(p);
   skb_reserve(skb, off);
   __skb_put(skb, len);
   tun.rx_page = alloc_pages(tun.rx_off + tun.rx_len);

@@ -30,8 +30,7 @@ const FLAG_CHARS = "FSRP.UEW";
 function tcp_flags(flags: number): string {
   let s = "";
   for (let i = 0; i < 8; i++) if ((flags & (1 << i)) !== 0) s += FLAG_CHARS[i];
-  // tcpdump puts the dot of ACK last.
-  return s.includes(".") ? s.replace(".", "") + "." : s === "" ? "none" : s;
+  return s === "" ? "none" : s;
 }
 
 function hex(dv: DataView, off: number, len: number): string {

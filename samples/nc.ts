@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// nc: a connection on the terminal. `nc HOST PORT` connects, `nc --listen PORT` waits for one connection. On --nic=wire
+// the other host runs echo, discard, daytime and chargen.
+
+import { connect, SyscallError } from "../mod.ts";
+import type { Conn } from "../mod.ts";
+import { listen } from "../mod.ts";
+import { parse_number, program_args, program_boot, program_exit } from "../tools/lib/nic.ts";
+import type { program } from "../tools/lib/nic.ts";
+import { gethostbyname, ResolveError } from "../tools/lib/resolv.ts";
+import { tcp_listen, tcp_serve } from "../tools/lib/server.ts";
+import { pump } from "../tools/lib/stdio.ts";
+import { services } from "./inetd.ts";
+
+const PORTS: Record<string, number> = { echo: 7, discard: 9, daytime: 13, chargen: 19 };
+
+const p: program = {
+  name: "nc",
+  summary: "A connection on stdin and stdout.",
+  positional: "[HOST] PORT",
+  positionals: [1, 2],
+  flags: {
+    listen: { default: false, help: "wait for a connection to PORT" },
+    dns: { default: "", help: "the server that is asked for names (default: the gateway)" },
+  },
+};
+
+const { args, nic } = program_args(p, Deno.args, (a) => ({
+  listening: a.switches.listen || a.positionals.length === 1,
+  host: a.positionals.length === 2 ? a.positionals[0] : "",
+  port: parse_number("port", a.positionals[a.positionals.length - 1], 1, 65535),
+  dns: a.flags.dns,
+}));
+const run = await program_boot(p, nic);
+if (run.peer !== null) {
+  for (const [name, port] of Object.entries(PORTS)) {
+    const u = run.peer.task(name);
+    void tcp_serve(u, tcp_listen(u, port), services[name]);
+  }
+}
+const u = run.host.task("nc");
+
+async function open(): Promise<Conn> {
+  if (args.listening) {
+    using listener = listen(u, { port: args.port });
+    return await listener.accept();
+  }
+  const server = args.dns || nic.gateway || nic.host_address.split("/")[0];
+  const hostname = await gethostbyname(u, args.host, server);
+  return await connect(u, { hostname, port: args.port });
+}
+
+let code = 0;
+try {
+  await pump(await open());
+} catch (e) {
+  if (!(e instanceof SyscallError) && !(e instanceof ResolveError)) throw e;
+  console.error(`nc: ${e.message}`);
+  code = 1;
+}
+await program_exit(run, code);

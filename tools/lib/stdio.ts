@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A connection on the terminal: what is typed goes out, what comes is shown.
+
+import type { Conn } from "./net.ts";
+
+async function write_stdout(p: Uint8Array): Promise<void> {
+  for (let off = 0; off < p.length;) off += await Deno.stdout.write(p.subarray(off));
+}
+
+/** Until the peer has closed; the end of stdin closes our direction. Throws SyscallError. */
+export async function pump(conn: Conn): Promise<void> {
+  const out = (async () => {
+    const p = new Uint8Array(65536);
+    for (;;) {
+      const n = await Deno.stdin.read(p);
+      if (n === null) break;
+      await conn.writeAll(p.subarray(0, n));
+    }
+    await conn.closeWrite();
+  })();
+  // What can't be sent any more is told by read() as well.
+  out.catch(() => {});
+  const p = new Uint8Array(65536);
+  for (;;) {
+    const n = await conn.read(p);
+    if (n === null) break;
+    await write_stdout(p.subarray(0, n));
+  }
+  conn.close();
+}
