@@ -40,6 +40,9 @@ export const ICMP_REDIR_HOST = 1;
 export const ICMP_EXC_TTL = 0;
 export const ICMP_EXC_FRAGTIME = 1;
 
+/** Option of a raw socket: the types that it does not want, a bit each. */
+export const ICMP_FILTER = 1;
+
 /** An ICMP header, 8 bytes at `off` of `dv`. @rfc 792 */
 export class icmphdr {
   dv: DataView;
