@@ -6,6 +6,8 @@
 
 import { loopback_init } from "../drivers/net/loopback.ts";
 import { files_init } from "../fs/file_table.ts";
+import { proc_root_init } from "../fs/proc/root.ts";
+import { warnings_init } from "../include/asm-generic/bug.ts";
 import { nsproxy } from "../include/linux/nsproxy.ts";
 import { init_task } from "../include/linux/sched.ts";
 import { sched_init } from "../kernel/sched/core.ts";
@@ -65,6 +67,7 @@ function do_initcalls(): void {
 
 /** Boots. The idle loop runs from then on. */
 export function start_kernel(arch: arch_ops, params: boot_params = {}): void {
+  warnings_init();
   arch.setup_arch();
   sched_init(null as unknown as nsproxy);
   softirq_init();
@@ -74,6 +77,7 @@ export function start_kernel(arch: arch_ops, params: boot_params = {}): void {
   workqueue_init();
   arch.init_IRQ();
   files_init();
+  proc_root_init();
   net_ns_init();
   init_task.nsproxy = new nsproxy(init_net);
   set_thash_entries(params.thash_entries ?? 0);

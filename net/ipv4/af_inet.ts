@@ -189,6 +189,7 @@ import { ip_init, ip_send_check } from "./ip_output.ts";
 import { ip_misc_proc_init } from "./proc.ts";
 import { inet_add_protocol } from "./protocol.ts";
 import { raw_hashinfo_init, raw_init, raw_prot } from "./raw.ts";
+import { syncookies_init } from "./syncookies.ts";
 import { sysctl_ipv4_init } from "./sysctl_net_ipv4.ts";
 import { tcp_init, tcp_poll, tcp_set_rcvlowat } from "./tcp.ts";
 import { tcp_fastopen_init_key_once } from "./tcp_fastopen.ts";
@@ -1030,6 +1031,7 @@ export function inet_init(): number {
   register_pernet_subsys(ipv4_mib_ops);
   // Before what makes the kernel's own sockets: they take the host's defaults.
   register_pernet_subsys(af_inet_ops);
+  syncookies_init();
   tcp_init();
   tcp_v4_init();
   udp_init();
