@@ -15,7 +15,7 @@ import { create_task, do_exit, living_tasks, userland } from "./arch/entry/commo
 import * as deno_arch from "./arch/deno/mod.ts";
 import type { tuntap_options } from "./arch/deno/mod.ts";
 import { sim_machine } from "./arch/sim/mod.ts";
-import { veth_newlink, veth_peer_dev } from "./drivers/net/veth.ts";
+import { veth_newlink } from "./drivers/net/veth.ts";
 import { living_files } from "./fs/file_table.ts";
 import type { net_device } from "./include/linux/netdevice.ts";
 import { IFF_BROADCAST, IFF_UP } from "./include/linux/netdevice.ts";
@@ -309,9 +309,9 @@ export class machine {
     const name = free(a);
     // Both ends on one host need two names.
     const peer = a === b ? `eth${Number(name.slice(3)) + 1}` : free(b);
-    const da = kernel(() => veth_newlink(a.net, name, b.net, peer));
-    if (typeof da === "number") throw new Error(`no wire: ${errname(da)}`);
-    const db = veth_peer_dev(da) as net_device;
+    const ends = kernel(() => veth_newlink(a.net, name, b.net, peer));
+    if (typeof ends === "number") throw new Error(`no wire: ${errname(ends)}`);
+    const [da, db] = ends;
     if (options.mtu !== undefined) {
       check(dev_set_mtu(da, options.mtu), "SIOCSIFMTU");
       check(dev_set_mtu(db, options.mtu), "SIOCSIFMTU");
