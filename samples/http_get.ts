@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { connect, SyscallError } from "../mod.ts";
-import type { userland } from "../mod.ts";
+import type { Conn } from "../mod.ts";
 import { program_args, program_boot, program_exit, UsageError } from "../tools/lib/nic.ts";
 import type { program } from "../tools/lib/nic.ts";
 import { gethostbyname, ResolveError } from "../tools/lib/resolv.ts";
@@ -23,16 +23,14 @@ export interface http_result {
   sha256: string;
 }
 
-/** Fetches url from `address`, handing the body to sink. Throws SyscallError, HttpError. */
+/** Fetches url over a connection to its host, handing the body to sink. Throws SyscallError, HttpError. */
 export async function http_get(
-  u: userland,
+  conn: Conn,
   url: URL,
-  address: string,
   sink: (p: Uint8Array) => void | Promise<void>,
   progress: (done: number, total: number | null) => void = () => {},
 ): Promise<http_result> {
   const start = performance.now();
-  await using conn = await connect(u, { hostname: address, port: Number(url.port || 80) });
   const head = `GET ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n` +
     "user-agent: tuxnet\r\nconnection: close\r\n\r\n";
   await conn.writeAll(new TextEncoder().encode(head));
@@ -123,10 +121,13 @@ async function main(): Promise<void> {
     const address = await gethostbyname(u, args.url.hostname, dns);
     using file = args.output === "-" ? null : await Deno.create(args.output);
     const out = file ?? Deno.stdout;
+    await using conn = await connect(u, {
+      hostname: address,
+      port: Number(args.url.port || 80),
+    });
     const got = await http_get(
-      u,
+      conn,
       args.url,
-      address,
       async (b) => {
         for (let off = 0; off < b.length;) off += await out.write(b.subarray(off));
       },
