@@ -3,7 +3,7 @@
 // Chargen (RFC 864): sends lines of characters as fast as they are taken, until the peer has enough.
 
 import type { userland } from "../mod.ts";
-import { parse_port, port_flag, server_main, write_all } from "../tools/lib/server.ts";
+import { parse_port, port_flag, server_main, write_all } from "./lib/server.ts";
 
 /** The 95 lines of the pattern, 72 characters and CR LF each. */
 function pattern(): Uint8Array {

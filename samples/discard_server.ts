@@ -3,7 +3,7 @@
 // Discard (RFC 863): reads and forgets, and says at the end how much and how fast that was.
 
 import type { userland } from "../mod.ts";
-import { parse_port, port_flag, server_main } from "../tools/lib/server.ts";
+import { parse_port, port_flag, server_main } from "./lib/server.ts";
 
 export async function discard(u: userland, fd: number): Promise<void> {
   const buf = new Uint8Array(262144);

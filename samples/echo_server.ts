@@ -3,7 +3,7 @@
 // Echo (RFC 862): sends back what it gets.
 
 import type { userland } from "../mod.ts";
-import { parse_port, port_flag, server_main, write_all } from "../tools/lib/server.ts";
+import { parse_port, port_flag, server_main, write_all } from "./lib/server.ts";
 
 export async function echo(u: userland, fd: number): Promise<void> {
   const buf = new Uint8Array(65536);

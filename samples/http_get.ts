@@ -6,10 +6,10 @@
 import { createHash } from "node:crypto";
 import { connect, SyscallError } from "../mod.ts";
 import type { Conn } from "../mod.ts";
-import { program_args, program_boot, program_exit, UsageError } from "../tools/lib/nic.ts";
-import type { program } from "../tools/lib/nic.ts";
+import { program_args, program_boot, program_exit, UsageError } from "./lib/nic.ts";
+import type { program } from "./lib/nic.ts";
 import { gethostbyname, ResolveError } from "../tools/lib/resolv.ts";
-import { tcp_listen, tcp_serve } from "../tools/lib/server.ts";
+import { tcp_listen, tcp_serve } from "./lib/server.ts";
 import { http_service } from "./http_server.ts";
 
 /** An answer that is no page. */

@@ -6,9 +6,9 @@
 import { createHash } from "node:crypto";
 import { Conn } from "../mod.ts";
 import type { userland } from "../mod.ts";
-import { UsageError } from "../tools/lib/nic.ts";
-import { parse_port, port_flag, server_main } from "../tools/lib/server.ts";
-import type { service } from "../tools/lib/server.ts";
+import { UsageError } from "./lib/nic.ts";
+import { parse_port, port_flag, server_main } from "./lib/server.ts";
+import type { service } from "./lib/server.ts";
 
 const MAX_HEAD = 16384;
 const CHUNK = 262144;

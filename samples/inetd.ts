@@ -3,9 +3,9 @@
 // Several small services in one process: echo, discard, chargen, and daytime (RFC 867).
 
 import type { userland } from "../mod.ts";
-import { parse_number, UsageError } from "../tools/lib/nic.ts";
-import { server_main, write_all } from "../tools/lib/server.ts";
-import type { service } from "../tools/lib/server.ts";
+import { parse_number, UsageError } from "./lib/nic.ts";
+import { server_main, write_all } from "./lib/server.ts";
+import type { service } from "./lib/server.ts";
 import { chargen } from "./chargen_server.ts";
 import { discard } from "./discard_server.ts";
 import { echo } from "./echo_server.ts";

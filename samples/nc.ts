@@ -6,11 +6,11 @@
 import { connect, SyscallError } from "../mod.ts";
 import type { Conn } from "../mod.ts";
 import { listen } from "../mod.ts";
-import { parse_number, program_args, program_boot, program_exit } from "../tools/lib/nic.ts";
-import type { program } from "../tools/lib/nic.ts";
+import { parse_number, program_args, program_boot, program_exit } from "./lib/nic.ts";
+import type { program } from "./lib/nic.ts";
 import { gethostbyname, ResolveError } from "../tools/lib/resolv.ts";
-import { tcp_listen, tcp_serve } from "../tools/lib/server.ts";
-import { pump } from "../tools/lib/stdio.ts";
+import { tcp_listen, tcp_serve } from "./lib/server.ts";
+import { pump } from "./lib/stdio.ts";
 import { services } from "./inetd.ts";
 
 const PORTS: Record<string, number> = { echo: 7, discard: 9, daytime: 13, chargen: 19 };

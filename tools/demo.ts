@@ -21,7 +21,7 @@ import {
 } from "../include/uapi/linux/tcp.ts";
 import { http_get } from "../samples/http_get.ts";
 import { http_service } from "../samples/http_server.ts";
-import { tcp_listen, tcp_serve } from "./lib/server.ts";
+import { tcp_listen, tcp_serve } from "../samples/lib/server.ts";
 import { ss_info } from "./lib/ss.ts";
 import { tcpdump } from "./lib/tcpdump.ts";
 

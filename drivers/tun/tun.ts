@@ -92,7 +92,6 @@ import {
   napi_alloc_skb,
   skb_cow_head,
   skb_linearize,
-  skb_pull,
 } from "../../net/core/skbuff.ts";
 import { get_random_bytes } from "../../include/linux/random.ts";
 

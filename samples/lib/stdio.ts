@@ -2,7 +2,7 @@
 //
 // A connection on the terminal: what is typed goes out, what comes is shown.
 
-import type { Conn } from "./net.ts";
+import type { Conn } from "../../tools/lib/net.ts";
 
 async function write_stdout(p: Uint8Array): Promise<void> {
   for (let off = 0; off < p.length;) off += await Deno.stdout.write(p.subarray(off));
