@@ -15,7 +15,7 @@ import {
   SO_EE_ORIGIN_TIMESTAMPING,
 } from "../../include/linux/errqueue.ts";
 import { get_page, page } from "../../include/linux/mm_types.ts";
-import { LL_MAX_HEADER, NETIF_F_HW_CSUM, NETIF_F_IP_CSUM } from "../../include/linux/netdevice.ts";
+import { NETIF_F_HW_CSUM, NETIF_F_IP_CSUM } from "../../include/linux/netdevice.ts";
 import { NETIF_F_SG } from "../../include/linux/netdevice.ts";
 import type { napi_struct, net_device } from "../../include/linux/netdevice.ts";
 import { RB_CLEAR_NODE } from "../../include/linux/rbtree.ts";
@@ -52,7 +52,6 @@ import {
   skb_orphan,
   SKB_OVERHEAD_SHINFO,
   SKB_OVERHEAD_SKB,
-  skb_queue_head_init,
   skb_shared_info,
   skb_tailroom,
   SKB_TRUESIZE,
@@ -82,13 +81,10 @@ import {
   csum_fold,
   csum_partial,
   csum_partial_copy,
-  csum_sub,
   csum_tcpudp_nofold,
 } from "../../lib/checksum.ts";
 import { rb_erase, rb_first, rb_last, rb_next, rb_prev } from "../../lib/rbtree.ts";
 import { alloc_pages, put_page } from "../../mm/page_alloc.ts";
-
-const GRO_MAX_HEAD = 64 + LL_MAX_HEADER;
 
 /** Heads above this come without a class of their own. */
 const KMALLOC_MAX = 65536;
@@ -730,7 +726,13 @@ export function skb_copy_expand(skb: sk_buff, newheadroom: number, newtailroom: 
   n.data = newheadroom;
   n.tail = newheadroom;
   skb_put(n, skb.len);
-  skb_copy_bits(skb, -head_copy_len, n.head.u8, head_copy_len + skb.len, newheadroom - head_copy_len);
+  skb_copy_bits(
+    skb,
+    -head_copy_len,
+    n.head.u8,
+    head_copy_len + skb.len,
+    newheadroom - head_copy_len,
+  );
   skb_copy_header(n, skb);
   skb_headers_offset_update(n, newheadroom - skb.data);
   return n;

@@ -193,7 +193,7 @@ import { syncookies_init } from "./syncookies.ts";
 import { sysctl_ipv4_init } from "./sysctl_net_ipv4.ts";
 import { tcp_init, tcp_poll, tcp_set_rcvlowat } from "./tcp.ts";
 import { tcp_fastopen_init_key_once } from "./tcp_fastopen.ts";
-import { tcp_prot, tcp_v4_err, tcp_v4_init, tcp_v4_rcv } from "./tcp_ipv4.ts";
+import { tcp_prot, tcp_v4_early_demux, tcp_v4_err, tcp_v4_init, tcp_v4_rcv } from "./tcp_ipv4.ts";
 import { tcpv4_offload_init } from "./tcp_offload.ts";
 import { udp_err, udp_init, udp_poll, udp_prot, udp_rcv } from "./udp.ts";
 import { udpv4_offload_init } from "./udp_offload.ts";
@@ -930,6 +930,7 @@ export function inet_gro_complete(skb: sk_buff, nhoff: number): number {
 }
 
 const tcp_protocol: net_protocol = {
+  early_demux: (skb) => tcp_v4_early_demux(skb),
   handler: (skb) => tcp_v4_rcv(skb),
   err_handler: (skb, info) => tcp_v4_err(skb, info),
   no_policy: true,
@@ -982,7 +983,8 @@ function inet_init_net(n: net): number {
   n.ipv4.sysctl_ip_dynaddr = 0;
   n.ipv4.sysctl_ip_early_demux = 1;
   n.ipv4.sysctl_udp_early_demux = 1;
-  n.ipv4.sysctl_tcp_early_demux = 1;
+  // The notes look the socket up in tcp_v4_rcv(); 1 does it in ip_rcv_finish().
+  n.ipv4.sysctl_tcp_early_demux = 0;
   n.ipv4.sysctl_ip_prot_sock = 1024;
   return 0;
 }

@@ -745,7 +745,14 @@ function tcp_synack_options(
   }
   if (ireq.tstamp_ok) {
     opts.options |= OPTION_TS;
-    opts.tsval = (tcp_skb_timestamp(skb) + tcp_rsk(req).ts_off) | 0;
+    const treq = tcp_rsk(req);
+    opts.tsval = (tcp_skb_timestamp(skb) + treq.ts_off) | 0;
+    if (treq.snt_tsval_first === 0) {
+      // 0 stands for none.
+      if (opts.tsval === 0) opts.tsval = ~0;
+      treq.snt_tsval_first = opts.tsval;
+    }
+    treq.snt_tsval_last = opts.tsval;
     opts.tsecr = req.ts_recent;
     remaining -= TCPOLEN_TSTAMP_ALIGNED;
   }

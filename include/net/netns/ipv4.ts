@@ -56,7 +56,8 @@ export class netns_ipv4 {
   sysctl_ip_autobind_reuse = 0;
   sysctl_ip_dynaddr = 0;
   sysctl_ip_early_demux = 1;
-  sysctl_tcp_early_demux = 1;
+  /** @differs 0: see inet_init_net(). */
+  sysctl_tcp_early_demux = 0;
   sysctl_ip_forward = 0;
   ip_local_ports: [number, number] = [32768, 60999];
   sysctl_ip_prot_sock = 1024;
@@ -124,7 +125,7 @@ export class netns_ipv4 {
   sysctl_tcp_pacing_ss_ratio = 200;
   sysctl_tcp_pacing_ca_ratio = 120;
   sysctl_tcp_wmem: Int32Array = Int32Array.of(4096, 16384, 4194304);
-  sysctl_tcp_rmem: Int32Array = Int32Array.of(4096, 131072, 6291456);
+  sysctl_tcp_rmem: Int32Array = Int32Array.of(4096, 131072, 33554432);
   /** Pages: low, pressure, high. */
   sysctl_tcp_mem: Int32Array = Int32Array.of(262144, 393216, 524288);
   sysctl_tcp_max_orphans = 65536;
