@@ -677,6 +677,7 @@ export function net_disable_timestamp(): void {
 }
 
 export function __net_timestamp(skb: sk_buff): void {
+  skb.mono_delivery_time = false;
   skb.tstamp = ktime_get_real();
 }
 
@@ -731,6 +732,7 @@ function dev_nit_clone(skb: sk_buff): sk_buff {
   const skb2 = skb_clone(skb);
   if (netstamp_needed !== 0) __net_timestamp(skb2);
   else skb2.tstamp = 0;
+  skb2.mono_delivery_time = false;
   skb_reset_mac_header(skb2);
   if (skb2.network_header < skb2.data || skb2.network_header > skb2.tail) {
     skb_reset_network_header(skb2);

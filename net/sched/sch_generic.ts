@@ -11,6 +11,7 @@ import {
   __LINK_STATE_NOCARRIER,
   dev_xmit_complete,
   IFF_NO_QUEUE,
+  IFF_UP,
   NET_XMIT_CN,
   NET_XMIT_DROP,
   NET_XMIT_SUCCESS,
@@ -83,6 +84,11 @@ export function qdisc_run_begin(q: Qdisc): boolean {
 
 export function qdisc_run_end(q: Qdisc): void {
   q.running = false;
+}
+
+/** Has net_tx_action() run the queue. */
+export function netif_schedule_queue(q: Qdisc): void {
+  dev_ops.netif_schedule(q);
 }
 
 /** Sends what is queued, unless someone does already. */
@@ -295,7 +301,7 @@ export function qdisc_put(qdisc: Qdisc): void {
 /** Puts another discipline in the place of a device's; the old one, for the caller to qdisc_put(). */
 export function dev_graft_qdisc(dev: net_device, qdisc: Qdisc): Qdisc {
   const oqdisc = dev.qdisc_sleeping;
-  if (dev.qdisc === oqdisc) dev.qdisc = qdisc;
+  if (dev.qdisc === oqdisc && (dev.flags & IFF_UP) !== 0) dev.qdisc = qdisc;
   dev.qdisc_sleeping = qdisc;
   return oqdisc;
 }
