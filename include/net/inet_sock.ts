@@ -242,6 +242,23 @@ export function inet_can_nonlocal_bind(
   return net.ipv4.sysctl_ip_nonlocal_bind !== 0 || inet.freebind || inet.transparent;
 }
 
+/**
+ * Ports that may be chosen for a socket: the host's range, narrowed by IP_LOCAL_PORT_RANGE.
+ * @differs takes the host's range, answers what C stores through pointers
+ */
+export function inet_sk_get_local_port_range(
+  sk: sock_common,
+  range: [number, number],
+): [number, number] {
+  const inet = sk as inet_sock;
+  const { local_port_range_lo: sk_lo, local_port_range_hi: sk_hi } = inet;
+  if (sk_lo === 0 && sk_hi === 0) return range;
+  let [lo, hi] = range;
+  if (lo <= sk_lo && sk_lo <= hi) lo = sk_lo;
+  if (lo <= sk_hi && sk_hi <= hi) hi = sk_hi;
+  return [lo, hi];
+}
+
 /** A socket may be bound to an address of this RTN_* type, or to any by its options. */
 export function inet_addr_valid_or_nonlocal(
   net: import("./net_namespace.ts").net,

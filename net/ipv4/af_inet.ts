@@ -8,6 +8,7 @@
 // start_kernel -> inet_init: protocols, kinds of sockets, ARP, IP, TCP, UDP, raw, ICMP, then packets
 // napi_gro_receive -> inet_gro_receive, inet_gro_complete;  skb_mac_gso_segment -> inet_gso_segment
 
+import { proc_create_net_single } from "../../fs/proc/proc_net.ts";
 import { WARN_ONCE } from "../../include/asm-generic/bug.ts";
 import { IS_ERR, IS_ERR_OR_NULL } from "../../include/linux/err.ts";
 import { O_NONBLOCK } from "../../include/linux/fs.ts";
@@ -176,7 +177,7 @@ import {
   sock_no_listen,
 } from "../core/sock.ts";
 import { sock_register } from "../socket.ts";
-import { arp_init, arp_ioctl } from "./arp.ts";
+import { arp_init, arp_ioctl, arp_seq_show } from "./arp.ts";
 import { devinet_ioctl } from "./devinet.ts";
 import type { ifreq } from "./devinet.ts";
 import { inet_addr_type_table, ip_rt_ioctl } from "./fib_frontend.ts";
@@ -1014,6 +1015,13 @@ const ip_packet_type: packet_type = {
   list_func: (head, pt, orig_dev) => ip_list_rcv(head, pt, orig_dev),
 };
 
+/** Makes the files of /proc/net: tables and counters. */
+function ipv4_proc_init(): number {
+  proc_create_net_single("tcp", tcp4_proc_show);
+  proc_create_net_single("arp", arp_seq_show);
+  return ip_misc_proc_init();
+}
+
 /** Starts IPv4: behind sock_init() and net_dev_init(). 0 or a negative errno. */
 export function inet_init(): number {
   raw_hashinfo_init();
@@ -1041,7 +1049,7 @@ export function inet_init(): number {
   const rc = icmp_init();
   if (rc < 0) return rc;
   sysctl_ipv4_init();
-  ip_misc_proc_init();
+  ipv4_proc_init();
   ipfrag_init();
   ipv4_offload_init();
   dev_add_pack(ip_packet_type);

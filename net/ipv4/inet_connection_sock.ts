@@ -36,7 +36,12 @@ import {
   reqsk_timeout,
 } from "../../include/net/inet_connection_sock.ts";
 import type { inet_bind_bucket } from "../../include/net/inet_hashtables.ts";
-import { inet_rsk, inet_sk, inet_sk_flowi_flags } from "../../include/net/inet_sock.ts";
+import {
+  inet_rsk,
+  inet_sk,
+  inet_sk_flowi_flags,
+  inet_sk_get_local_port_range,
+} from "../../include/net/inet_sock.ts";
 import { __IP_INC_STATS, inet_is_local_reserved_port } from "../../include/net/ip.ts";
 import type { net } from "../../include/net/net_namespace.ts";
 import {
@@ -227,7 +232,7 @@ function scan_open_port(sk: sock, low: number, high: number, relax: boolean): bo
 /** Finds a port for bind(0): true, with the port and its bucket, if there is one, in open_port. */
 function inet_csk_find_open_port(sk: sock): boolean {
   const net = sock_net(sk);
-  const range = inet_get_local_port_range(net);
+  const range = inet_sk_get_local_port_range(sk, inet_get_local_port_range(net));
   const low = range[0], high = range[1] + 1;
   const half = low + (((high - low) >> 2) << 1);
   // Those that share ports fill the lower half first, so that others find a free one above.

@@ -29,7 +29,11 @@ import {
   INET_LHTABLE_SIZE,
   inet_listen_hashbucket,
 } from "../../include/net/inet_hashtables.ts";
-import { __inet_ehashfn, inet_sk } from "../../include/net/inet_sock.ts";
+import {
+  __inet_ehashfn,
+  inet_sk,
+  inet_sk_get_local_port_range,
+} from "../../include/net/inet_sock.ts";
 import { inet_twsk } from "../../include/net/inet_timewait_sock.ts";
 import type {
   inet_timewait_death_row,
@@ -677,7 +681,7 @@ export function __inet_hash_connect(
 
   if (num !== 0) return __inet_hash_connect_bound(death_row, sk, num, check_established);
 
-  const range = inet_get_local_port_range(net);
+  const range = inet_sk_get_local_port_range(sk, inet_get_local_port_range(net));
   const low = range[0], high = range[1] + 1;
   let remaining = high - low;
   if (remaining > 1) remaining &= ~1;
