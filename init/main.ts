@@ -23,6 +23,8 @@ import { inet_init } from "../net/ipv4/af_inet.ts";
 import { set_thash_entries } from "../net/ipv4/tcp.ts";
 import { tcp_congestion_default } from "../net/ipv4/tcp_cong.ts";
 import { cubictcp_register } from "../net/ipv4/tcp_cubic.ts";
+import { pktsched_init } from "../net/sched/sch_api.ts";
+import { fq_module_init } from "../net/sched/sch_fq.ts";
 import { sock_init } from "../net/socket.ts";
 
 /** What a port to some host provides: arch/deno, or arch/sim's sim_machine. @local */
@@ -54,6 +56,8 @@ function do_initcalls(): void {
     net_utils_init,
     net_dev_init,
     loopback_init,
+    pktsched_init,
+    fq_module_init,
     sysctl_core_init,
     inet_init,
     cubictcp_register,
