@@ -194,7 +194,14 @@ import { syncookies_init } from "./syncookies.ts";
 import { sysctl_ipv4_init } from "./sysctl_net_ipv4.ts";
 import { tcp_init, tcp_poll, tcp_set_rcvlowat } from "./tcp.ts";
 import { tcp_fastopen_init_key_once } from "./tcp_fastopen.ts";
-import { tcp_prot, tcp_v4_early_demux, tcp_v4_err, tcp_v4_init, tcp_v4_rcv } from "./tcp_ipv4.ts";
+import {
+  tcp4_proc_show,
+  tcp_prot,
+  tcp_v4_early_demux,
+  tcp_v4_err,
+  tcp_v4_init,
+  tcp_v4_rcv,
+} from "./tcp_ipv4.ts";
 import { tcpv4_offload_init } from "./tcp_offload.ts";
 import { udp_err, udp_init, udp_poll, udp_prot, udp_rcv } from "./udp.ts";
 import { udpv4_offload_init } from "./udp_offload.ts";
