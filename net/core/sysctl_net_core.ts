@@ -3,10 +3,17 @@
 // net.core.*
 
 import type { ctl_table } from "../../include/linux/sysctl.ts";
+import { IFNAMSIZ } from "../../include/linux/netdevice.ts";
 import type { net } from "../../include/net/net_namespace.ts";
 import { SOCK_MIN_RCVBUF, SOCK_MIN_SNDBUF } from "../../include/net/sock.ts";
-import { proc_dointvec, proc_dointvec_minmax, proc_dou8vec_minmax } from "../../kernel/sysctl.ts";
+import {
+  proc_dointvec,
+  proc_dointvec_minmax,
+  proc_dostring,
+  proc_dou8vec_minmax,
+} from "../../kernel/sysctl.ts";
 import { register_net_sysctl } from "../../fs/proc/proc_sysctl.ts";
+import { qdisc_get_default, qdisc_set_default } from "../sched/sch_api.ts";
 import { gro_normal_batch, gro_normal_batch_set } from "./gro.ts";
 
 const core = (n: net): net["core"] => n.core;
@@ -31,6 +38,12 @@ const netns_core_table: readonly ctl_table[] = [
   proc_dointvec_minmax("tstamp_allow_data", core, "sysctl_tstamp_allow_data", 0, 1),
   proc_dointvec("netdev_budget", core, "netdev_budget"),
   proc_dointvec_minmax("netdev_budget_usecs", core, "netdev_budget_usecs", 0),
+  proc_dostring(
+    "default_qdisc",
+    () => qdisc_get_default(),
+    (_n, name) => qdisc_set_default(name),
+    IFNAMSIZ,
+  ),
   proc_dointvec_minmax("gro_normal_batch", () => gro, "batch", 1),
   proc_dointvec_minmax("somaxconn", core, "sysctl_somaxconn", 0),
   proc_dou8vec_minmax("txrehash", core, "sysctl_txrehash", 0, 1),
