@@ -407,7 +407,7 @@ function gro_cb_prepare(skb: sk_buff): void {
   cb.flush_id = 0;
   cb.count = 1;
   cb.free = 0;
-  cb.is_atomic = false;
+  cb.is_atomic = true;
   cb.csum = 0;
   cb.csum_cnt = 0;
   cb.csum_valid = false;
