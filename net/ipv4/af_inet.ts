@@ -279,8 +279,12 @@ function inet_lookup_protosw(type: number, protocol: number): inet_protosw | num
   const kinds = inetsw[type];
   if (kinds === undefined || kinds.length === 0) return -ESOCKTNOSUPPORT;
   for (const answer of kinds) {
-    if (protocol === answer.protocol && protocol !== IPPROTO_IP) return answer;
-    if (protocol === IPPROTO_IP || answer.protocol === IPPROTO_IP) return answer;
+    // Two wild cards match nothing: a raw socket must name its protocol.
+    if (protocol === answer.protocol) {
+      if (protocol !== IPPROTO_IP) return answer;
+    } else if (protocol === IPPROTO_IP || answer.protocol === IPPROTO_IP) {
+      return answer;
+    }
   }
   return -EPROTONOSUPPORT;
 }
