@@ -51,6 +51,7 @@ Deno.test("proc_dointvec_minmax() takes negative numbers where they are allowed"
 });
 
 Deno.test("proc_vector() writes the numbers that are given and leaves the others", () => {
+  n.ipv4.sysctl_tcp_rmem.set([4096, 131072, 6291456]);
   const t = proc_vector("tcp_rmem", (n) => n.ipv4.sysctl_tcp_rmem, 4096);
   assertEquals(t.read(n), "4096\t131072\t6291456");
   assertEquals(t.write(n, "8192 65536"), 0);
