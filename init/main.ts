@@ -5,6 +5,7 @@
 // afresh, so that a process can boot one machine after another.
 
 import { loopback_init } from "../drivers/net/loopback.ts";
+import { veth_init } from "../drivers/net/veth.ts";
 import { files_init } from "../fs/file_table.ts";
 import { proc_root_init } from "../fs/proc/root.ts";
 import { warnings_init } from "../include/asm-generic/bug.ts";
@@ -57,10 +58,11 @@ function do_initcalls(): void {
     net_dev_init,
     loopback_init,
     pktsched_init,
-    fq_module_init,
     sysctl_core_init,
     inet_init,
+    fq_module_init,
     cubictcp_register,
+    veth_init,
     tcp_congestion_default,
   ];
   for (const fn of initcalls) {
