@@ -25,7 +25,7 @@ import type { sock } from "../../include/net/sock.ts";
 import { TCP_CLOSE, TCP_SYN_SENT } from "../../include/net/tcp_states.ts";
 import { __skb_queue_purge } from "../core/skbuff.ts";
 import { __sk_dst_check, sk_mem_reclaim_final, sk_setup_caps } from "../core/sock.ts";
-import { sock_create_kern } from "../socket.ts";
+import { sock_create_kern, sock_release } from "../socket.ts";
 import { ip_route_connect, ip_route_output_ports } from "./route.ts";
 
 /** Changes the state of a connection. */
@@ -137,5 +137,5 @@ export function inet_ctl_sock_create(
 /** Ends a socket of inet_ctl_sock_create(). */
 export function inet_ctl_sock_destroy(sk: sock): void {
   const sock = sk.sk_socket;
-  if (sock !== null) sock.ops.release(sock);
+  if (sock !== null) sock_release(sock);
 }
