@@ -1213,6 +1213,7 @@ export function ip_send_unicast_reply(
   arg: ip_reply_arg,
   len: number,
   transmit_time: number,
+  txhash: number,
 ): void {
   const net = sock_net(sk);
   if (__ip_options_echo(net, reply_opts, skb, sopt) !== 0) return;
@@ -1261,6 +1262,11 @@ export function ip_send_unicast_reply(
     );
   }
   nskb.ip_summed = CHECKSUM_NONE;
+  if (txhash !== 0) {
+    nskb.hash = txhash;
+    nskb.l4_hash = true;
+    nskb.sw_hash = false;
+  }
   ip_push_pending_frames(sk, fl4);
 }
 
