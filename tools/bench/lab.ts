@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The benchmark's processes: peers on the host's own TCP, the stack, and the second namespace that a kernel's veth joins
+// to ours, where Linux is measured beside the stack.
+
+import { OURS } from "./common.ts";
+
+const PEER = new URL("peer.ts", import.meta.url).pathname;
+const STACK = new URL("stack.ts", import.meta.url).pathname;
+const VETH_SERVER = "203.0.113.2";
+/** The core that both ends are pinned to. */
+const CORE = "0";
+/** Longer than anything that goes well, ms. */
+const PATIENCE = 30_000;
+
+/** A benchmark that could not be run. */
+export class BenchError extends Error {}
+
+/** A process, of which one reads the lines that it prints. */
+export class child implements AsyncDisposable {
+  private readonly process: Deno.ChildProcess;
+  private readonly stdin: WritableStream<Uint8Array>;
+  private readonly lines: AsyncIterator<string>;
+  private ended = false;
+
+  constructor(argv: string[]) {
+    this.process = new Deno.Command(argv[0], {
+      args: argv.slice(1),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.stdin = this.process.stdin;
+    this.lines = lines_of(this.process.stdout);
+    void this.process.status.then(() => this.ended = true);
+  }
+
+  get pid(): number {
+    return this.process.pid;
+  }
+
+  /** The next line, null at the end. @throws BenchError when none comes for longer than `ms` */
+  async line(ms = PATIENCE): Promise<string | null> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new BenchError(`no answer for ${ms / 1000} s`)), ms);
+    });
+    try {
+      const { value, done } = await Promise.race([this.lines.next(), late]);
+      return done === true ? null : value;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The lines to the end. @throws BenchError when it does not end well */
+  async all(ms: number): Promise<string[]> {
+    const all: string[] = [];
+    for (let s = await this.line(ms); s !== null; s = await this.line(ms)) all.push(s);
+    const { code } = await this.process.status;
+    if (code !== 0) throw new BenchError(`a process ended with ${code}`);
+    return all;
+  }
+
+  /** Closes its stdin; kills it where that does not end it within `grace` ms. */
+  async end(grace: number): Promise<void> {
+    await this.stdin.close().catch(() => {});
+    const kill = setTimeout(() => this.kill(), grace);
+    await this.process.status;
+    clearTimeout(kill);
+    await this.lines.return?.();
+  }
+
+  private kill(): void {
+    if (!this.ended) this.process.kill("SIGKILL");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end(2000);
+  }
+}
+
+async function* lines_of(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}
+
+function deno(file: string, args: (string | number)[], v8_flags: string[] = []): string[] {
+  const flags = v8_flags.length === 0 ? [] : [`--v8-flags=${v8_flags.join(",")}`];
+  return [Deno.execPath(), "run", "-A", "--no-check", ...flags, file, ...args.map(String)];
+}
+
+function on_core(argv: string[], pinned: boolean): string[] {
+  return pinned ? ["taskset", "-c", CORE, ...argv] : argv;
+}
+
+/** Runs a command; what it complains about, null where it is content. */
+function complaint(argv: string[]): string | null {
+  try {
+    const { code, stderr } = new Deno.Command(argv[0], {
+      args: argv.slice(1),
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).outputSync();
+    return code === 0 ? null : new TextDecoder().decode(stderr).split("\n")[0] || `exit ${code}`;
+  } catch (e) {
+    return (e as Error).message;
+  }
+}
+
+/** Why processes cannot be pinned here; null where they can. */
+export function pinning_unavailable(): string | null {
+  const why = complaint(["taskset", "-c", CORE, "true"]);
+  return why === null ? null : `no taskset: ${why}`;
+}
+
+/** A namespace of its own, joined to ours by a veth of the kernel. */
+export class veth_lab implements AsyncDisposable {
+  private constructor(private readonly holder: child) {}
+
+  /** @throws BenchError */
+  static async open(): Promise<veth_lab> {
+    const holder = new child(["unshare", "-n", "sh", "-c", "echo ready; exec cat"]);
+    const lab = new veth_lab(holder);
+    try {
+      if (await holder.line() !== "ready") throw new BenchError("no second namespace");
+      const pid = String(holder.pid);
+      const there = lab.inside([]);
+      for (
+        const argv of [
+          ["ip", "link", "add", "bench0", "type", "veth", "peer", "name", "bench1", "netns", pid],
+          ["ip", "addr", "add", "203.0.113.1/24", "dev", "bench0"],
+          [...there, "ip", "addr", "add", `${VETH_SERVER}/24`, "dev", "bench1"],
+          [...there, "ip", "link", "set", "bench1", "up"],
+          ["ip", "link", "set", "bench0", "up"],
+        ]
+      ) {
+        const why = complaint(argv);
+        if (why !== null) throw new BenchError(`no veth by '${argv.join(" ")}': ${why}`);
+      }
+      return lab;
+    } catch (e) {
+      await holder.end(1000);
+      throw e;
+    }
+  }
+
+  /** The command that runs argv in the other namespace. */
+  private inside(argv: string[]): string[] {
+    return ["nsenter", "-t", String(this.holder.pid), "-n", "--", ...argv];
+  }
+
+  /** Figures of Linux: runs of a client here against a server over there. */
+  async run(kind: string, ms: number, runs: number, pinned: boolean): Promise<number[]> {
+    await using server = new child(
+      this.inside(on_core(deno(PEER, ["server", kind]), pinned)),
+    );
+    try {
+      if (await server.line() !== "ready") throw new BenchError("the peer does not start");
+      return await run_client(kind, VETH_SERVER, ms, runs, pinned);
+    } finally {
+      // It does not look at its stdin.
+      await server.end(0);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.holder.end(1000);
+  }
+}
+
+/** Figures of runs, but for the first, in which compilers and caches warm up. */
+async function run_client(
+  kind: string,
+  addr: string,
+  ms: number,
+  runs: number,
+  pinned: boolean,
+): Promise<number[]> {
+  await using client = new child(
+    on_core(deno(PEER, ["client", kind, addr, ms, runs + 1]), pinned),
+  );
+  return (await client.all(PATIENCE + ms)).map(Number).slice(1);
+}
+
+/** Figures of the stack on a TUN, the client on the host's kernel. */
+export async function run_nic(
+  kind: string,
+  nic: "offload" | "plain",
+  ms: number,
+  runs: number,
+  pinned: boolean,
+): Promise<number[]> {
+  await using stack = new child(on_core(deno(STACK, ["nic", kind, nic]), pinned));
+  if (await stack.line() !== "ready") throw new BenchError("the stack does not start");
+  return await run_client(kind, OURS, ms, runs, pinned);
+}
+
+/** Figures of the stack within one process; the first run warms up. */
+export async function run_wire(ms: number, runs: number): Promise<number[]> {
+  await using stack = new child(deno(STACK, ["wire", ms, runs + 1]));
+  return (await stack.all(PATIENCE + ms)).map(Number).slice(1);
+}
+
+/** Figures of a lookup for each size. */
+export async function run_ehash(sizes: number[], runs: number): Promise<number[][]> {
+  await using stack = new child(deno(STACK, ["ehash", ...sizes, runs]));
+  return JSON.parse((await stack.all(PATIENCE * 4))[0]);
+}
+
+export async function run_memory(): Promise<number[]> {
+  await using stack = new child(deno(STACK, ["memory"], ["--expose-gc"]));
+  return (await stack.all(PATIENCE * 4)).map(Number);
+}

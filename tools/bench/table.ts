@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The benchmark's table: a row a figure, with Linux beside it and the floor that it has to reach.
+
+import type { bench } from "./args.ts";
+
+/** A figure that was measured, or not. */
+export interface row {
+  bench: bench;
+  value: number | null;
+  runs: number[];
+  linux: number | null;
+  linux_runs: number[] | null;
+  /** Why there is no figure. */
+  skipped?: string;
+  /** Why there is none of Linux. */
+  linux_error?: string;
+}
+
+export function median(values: readonly number[]): number | null {
+  if (values.length === 0) return null;
+  const sorted = [...values].sort((a, b) => a - b);
+  const mid = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[mid] : (sorted[mid - 1] + sorted[mid]) / 2;
+}
+
+/** A floor and what stands against it. */
+export interface floor_outcome {
+  text: string;
+  passed: boolean;
+}
+
+function digits(v: number): string {
+  const fraction = v >= 1000 || Number.isInteger(v) ? 0 : v >= 100 ? 1 : 2;
+  return v.toLocaleString("en-US", {
+    minimumFractionDigits: fraction,
+    maximumFractionDigits: fraction,
+  });
+}
+
+/** Whether a figure reaches its floor; null where it has none, or what it is compared to is missing. */
+export function floor_result(r: row, rows: readonly row[]): floor_outcome | null {
+  const { floor, unit } = r.bench;
+  if (floor === undefined || r.value === null) return null;
+  let measured = r.value;
+  let of = ` ${unit}`;
+  if (floor.of !== undefined) {
+    const base = floor.of === "linux"
+      ? r.linux
+      : rows.find((o) => o.bench.name === floor.of)?.value ?? null;
+    if (base === null) return null;
+    measured = r.value / base;
+    of = floor.of === "linux" ? " of Linux" : ` of ${floor.of}`;
+  }
+  const passed = floor.is === "least" ? measured >= floor.value : measured <= floor.value;
+  const name = floor.is === "least" ? "floor" : "at most";
+  const limit = floor.value.toLocaleString("en-US");
+  return { passed, text: `${name} ${limit}${of}: ${digits(measured)} ${passed ? "ok" : "MISSED"}` };
+}
+
+const COLUMNS = [14, 33, 12, 12, 7] as const;
+
+function columns(name: string, title: string, ours: string, linux: string, ratio: string): string {
+  return name.padEnd(COLUMNS[0]) + title.padEnd(COLUMNS[1]) + ours.padStart(COLUMNS[2]) +
+    linux.padStart(COLUMNS[3]) + ratio.padStart(COLUMNS[4]);
+}
+
+export function table_head(): string {
+  return columns("name", "what", "tuxnet", "Linux", "ratio");
+}
+
+/** The line of a figure; `rows` has those that it is compared to. */
+export function print_row(r: row, rows: readonly row[]): string {
+  const { name, title, unit } = r.bench;
+  if (r.value === null) {
+    return `${columns(name, title, "-", r.linux === null ? "-" : digits(r.linux), "")}  ` +
+      `not measured: ${r.skipped ?? "no figure"}`;
+  }
+  const linux = r.linux === null ? "-" : digits(r.linux);
+  const ratio = r.linux === null ? "-" : (r.value / r.linux).toFixed(2);
+  const spread = r.runs.length < 2
+    ? ""
+    : ` (${digits(Math.min(...r.runs))} to ${digits(Math.max(...r.runs))})`;
+  const outcome = floor_result(r, rows);
+  const floor = outcome === null ? "" : `, ${outcome.text}`;
+  const error = r.linux_error === undefined ? "" : `; Linux: ${r.linux_error}`;
+  return `${columns(name, title, digits(r.value), linux, ratio)}  ${unit}${spread}${floor}${error}`;
+}
