@@ -3580,7 +3580,7 @@ function tcp_collapse(
       let size = (cb.end_seq - start) | 0;
       if (size > 0) {
         size = Math.min(copy, size);
-        skb_copy_bits(skb!, offset, nskb.head.u8, skb_put(nskb, size), size);
+        skb_copy_bits(skb!, offset, nskb.head.u8, size, skb_put(nskb, size));
         ncb.end_seq = (ncb.end_seq + size) | 0;
         copy -= size;
         start = (start + size) | 0;
@@ -3794,7 +3794,7 @@ function tcp_urg(sk: sock, skb: sk_buff, th: tcphdr): void {
   if (tp.urg_data !== TCP_URG_NOTYET) return;
   const ptr = (tp.urg_seq - th.seq + th.doff * 4 - (th.syn ? 1 : 0)) >>> 0;
   if (ptr < skb.len) {
-    skb_copy_bits(skb, ptr, urg_byte, 0, 1);
+    skb_copy_bits(skb, ptr, urg_byte, 1);
     tp.urg_data = TCP_URG_VALID | urg_byte[0];
     if (!sock_flag(sk, SOCK_DEAD)) sk.sk_data_ready(sk);
   }

@@ -220,7 +220,7 @@ export function tcpdump(
       const off = skb.network_header - skb.data;
       const len = skb.len - off;
       const bytes = new Uint8Array(len);
-      skb_copy_bits(skb, off, bytes, 0, len);
+      skb_copy_bits(skb, off, bytes, len);
       const { protocol } = skb;
       kfree_skb(skb);
       const dv = new DataView(bytes.buffer);

@@ -6,6 +6,7 @@
 // for a veth wrap both ends' transmission). Open the NIC without offload: then what is lost is a
 // segment and not 64 KiB, and what is corrupted is found by its checksum.
 
+import { ETH_P_IP } from "../../include/uapi/linux/if_ether.ts";
 import { CHECKSUM_PARTIAL, skb_is_gso } from "../../include/linux/skbuff.ts";
 import type { sk_buff } from "../../include/linux/skbuff.ts";
 import { NETDEV_TX_OK } from "../../include/linux/netdevice.ts";
@@ -124,15 +125,19 @@ class faulty_path {
     this.pass();
   }
 
-  /** The packet with one bit turned; a copy, since its bytes may be a retransmit queue's too. */
+  /**
+   * The packet with one bit turned; a copy, since its bytes may be a retransmit queue's too. Only what a checksum
+   * covers: a wrong ARP reply would cut the hosts off for minutes.
+   */
   private corrupt(skb: sk_buff): sk_buff {
-    if (skb_is_gso(skb)) return skb;
+    if (skb_is_gso(skb) || skb.protocol !== ETH_P_IP) return skb;
     const copy = skb_copy(skb);
     if (copy === null) return skb;
     copy.dev = skb.dev;
     if (copy.ip_summed === CHECKSUM_PARTIAL && skb_checksum_help(copy) !== 0) return copy;
-    copy.head.u8[copy.data + Math.floor(this.random() * copy.len)] ^= 1 <<
-      Math.floor(this.random() * 8);
+    const from = Math.max(copy.network_header, copy.data);
+    const at = from + Math.floor(this.random() * (copy.data + copy.len - from));
+    copy.head.u8[at] ^= 1 << Math.floor(this.random() * 8);
     this.stats.corrupted++;
     kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
     return copy;
