@@ -3,7 +3,7 @@
 // The system calls of sockets: every errno of a bad argument or a bad state, and what they have in
 // common. What protocols do is tested beside them.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { living_files } from "../fs/file_table.ts";
 import { O_NONBLOCK } from "../include/linux/fs.ts";
 import {
@@ -60,8 +60,11 @@ import {
 import { IPPROTO_TCP, IPPROTO_UDP } from "../include/uapi/linux/in.ts";
 import type { sockaddr } from "../include/uapi/linux/in.ts";
 import { SIOCGIFADDR, SIOCGIFMTU } from "../include/uapi/linux/sockios.ts";
+import { EPOLL_CTL_ADD } from "../include/uapi/linux/eventpoll.ts";
+import type { epoll_event } from "../include/uapi/linux/eventpoll.ts";
+import { connect, listen, SyscallError } from "../mod.ts";
 import type { userland } from "../mod.ts";
-import { INADDR_A, INADDR_B, two_hosts } from "../tools/testing/two_hosts.ts";
+import { ADDR_A, INADDR_A, INADDR_B, two_hosts } from "../tools/testing/two_hosts.ts";
 import type { two_hosts_bench } from "../tools/testing/two_hosts.ts";
 
 const at = (sin_addr: number, sin_port: number): sockaddr => ({
@@ -201,7 +204,7 @@ Deno.test("sys_connect() answers every errno", () =>
     assertEquals((p[0].revents & POLLHUP) !== 0, true);
     assertEquals(int_opt(ub, fd, SO_ERROR), ECONNREFUSED);
     assertEquals(int_opt(ub, fd, SO_ERROR), 0);
-  }));
+  }, { delay_ms: 5 }));
 
 Deno.test("a connection carries bytes both ways; calls on it answer as Linux does", () =>
   two_hosts(async (t) => {
@@ -305,4 +308,78 @@ Deno.test("a listener that is shut down ends the accept() that sleeps", () =>
     const accepted = ua.sys_accept(l);
     assertEquals(ua.sys_shutdown(l, SHUT_RDWR), 0);
     assertEquals(await accepted, -EINVAL);
+  }));
+
+Deno.test("listen() and connect() throw SyscallError with its code, read to the end, close", () =>
+  two_hosts(async ({ ua, ub }) => {
+    await assertRejects(
+      () => connect(ub, { hostname: ADDR_A, port: 7 }),
+      SyscallError,
+      "connect ECONNREFUSED 198.51.100.1:7",
+    );
+    using l = listen(ua, { port: 0 });
+    assertThrows(() => listen(ub, { hostname: ADDR_A, port: 1 }), SyscallError, "EADDRNOTAVAIL");
+    const echo = (async () => {
+      for await (const conn of l) {
+        const buf = new Uint8Array(4096);
+        for (;;) {
+          const n = await conn.read(buf);
+          if (n === null) break;
+          await conn.writeAll(buf.subarray(0, n));
+        }
+        conn.close();
+      }
+    })();
+    const c = await connect(ub, { hostname: ADDR_A, port: l.addr.port });
+    assertEquals(c.remoteAddr, { transport: "tcp", hostname: ADDR_A, port: l.addr.port });
+    const sent = crypto.getRandomValues(new Uint8Array(60000));
+    const sending = c.writeAll(sent).then(() => c.closeWrite());
+    const got = new Uint8Array(60001);
+    let n = 0;
+    for (let k; (k = await c.read(got.subarray(n))) !== null;) n += k;
+    await sending;
+    assertEquals(n, 60000);
+    assertEquals(got.subarray(0, n), sent);
+    c.close();
+    l.close();
+    await echo;
+  }));
+
+Deno.test("bytes arrive intact through loss, reordering and delay", () =>
+  two_hosts(async ({ ua, ub, faulty_a }) => {
+    using l = listen(ua, { port: 7 });
+    const serve = (async () => {
+      const conn = await l.accept();
+      const all = new Uint8Array(300000);
+      for (let i = 0; i < all.length; i++) all[i] = i * 7 ^ (i >> 8);
+      await conn.writeAll(all);
+      conn.close();
+      return all;
+    })();
+    const c = await connect(ub, { hostname: ADDR_A, port: 7 });
+    const got = new Uint8Array(300001);
+    let n = 0;
+    for (let k; (k = await c.read(got.subarray(n))) !== null;) n += k;
+    c.close();
+    assertEquals(got.subarray(0, n), await serve);
+    assertEquals((faulty_a?.tx.stats.dropped ?? 0) > 0, true);
+  }, { delay_ms: 10, a_to_b: { drop: 0.03, reorder: 0.05 }, b_to_a: { drop: 0.03 } }));
+
+Deno.test("epoll over sockets tells the listener and the connection", () =>
+  two_hosts(async ({ ua, ub }) => {
+    const l = listener(ua, 7);
+    const ep = ua.sys_epoll_create1();
+    const ev: epoll_event[] = [];
+    assertEquals(ua.sys_epoll_ctl(ep, EPOLL_CTL_ADD, l, { events: POLLIN, data: "l" }), 0);
+    const c = ub.sys_socket(AF_INET, SOCK_STREAM);
+    const connected = ub.sys_connect(c, at(INADDR_A, 7));
+    assertEquals(await ua.sys_epoll_wait(ep, ev, 8), 1);
+    assertEquals(ev[0], { events: POLLIN, data: "l" });
+    assertEquals(await connected, 0);
+    const s = await ua.sys_accept(l);
+    assertEquals(ua.sys_epoll_ctl(ep, EPOLL_CTL_ADD, s, { events: POLLIN, data: "s" }), 0);
+    assertEquals(ua.sys_epoll_wait(ep, ev, 8, 0), 0);
+    ub.sys_write(c, new Uint8Array(1));
+    assertEquals(await ua.sys_epoll_wait(ep, ev, 8), 1);
+    assertEquals(ev[0], { events: POLLIN, data: "s" });
   }));
