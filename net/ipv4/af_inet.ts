@@ -57,6 +57,7 @@ import {
   INET_PROTOSW_PERMANENT,
   INET_PROTOSW_REUSE,
 } from "../../include/net/protocol.ts";
+import { RT_CONN_FLAGS } from "../../include/net/route.ts";
 import type { inet_protosw, net_protocol } from "../../include/net/protocol.ts";
 import {
   RCV_SHUTDOWN,
@@ -162,6 +163,7 @@ import {
 import { register_pernet_subsys } from "../core/net_namespace.ts";
 import { __skb_pull, pskb_may_pull } from "../core/skbuff.ts";
 import {
+  __sk_dst_check,
   DEFINE_WAIT_WOKEN,
   lock_sock,
   proto_register,
@@ -169,6 +171,7 @@ import {
   sk_alloc,
   sk_common_release,
   sk_dst_reset,
+  sk_setup_caps,
   sk_sleep,
   sock_common_getsockopt,
   sock_common_setsockopt,
@@ -184,17 +187,21 @@ import { inet_addr_type_table, ip_rt_ioctl } from "./fib_frontend.ts";
 import { icmp_err, icmp_init, icmp_rcv } from "./icmp.ts";
 import { inet_csk_listen_start } from "./inet_connection_sock.ts";
 import { inet_sock_destruct } from "./inet_sock_state.ts";
+// Registers itself with route.ts.
+import "./ip_forward.ts";
 import { ip_list_rcv, ip_rcv } from "./ip_input.ts";
 import { ipfrag_init } from "./ip_fragment.ts";
 import { ip_init, ip_send_check } from "./ip_output.ts";
 import { ip_misc_proc_init } from "./proc.ts";
 import { inet_add_protocol } from "./protocol.ts";
 import { raw_hashinfo_init, raw_init, raw_prot } from "./raw.ts";
+import { ip_route_connect, ip_route_output_ports } from "./route.ts";
 import { syncookies_init } from "./syncookies.ts";
 import { sysctl_ipv4_init } from "./sysctl_net_ipv4.ts";
 import { tcp_init, tcp_poll, tcp_set_rcvlowat } from "./tcp.ts";
 import { tcp_fastopen_init_key_once } from "./tcp_fastopen.ts";
 import {
+  ipv4_specific,
   tcp4_proc_show,
   tcp_prot,
   tcp_v4_early_demux,
@@ -209,7 +216,6 @@ import { udpv4_offload_init } from "./udp_offload.ts";
 export {
   inet_ctl_sock_create,
   inet_ctl_sock_destroy,
-  inet_sk_rebuild_header,
   inet_sk_set_state,
   inet_sk_state_store,
   inet_sock_destruct,
@@ -832,6 +838,67 @@ export function inet_unregister_protosw(p: inet_protosw): void {
   if (i >= 0) kinds.splice(i, 1);
 }
 
+function __sk_prot_rehash(sk: sock): number {
+  sk.skc_prot.unhash?.(sk);
+  return sk.skc_prot.hash?.(sk) ?? 0;
+}
+
+/** The host's address changed while the connection was being opened: takes another one. */
+export function inet_sk_reselect_saddr(sk: sock): number {
+  const inet = inet_sk(sk);
+  const old_saddr = inet.inet_saddr;
+  const opt = inet.inet_opt;
+  const daddr = opt !== null && opt.srr !== 0 ? opt.faddr : sk.skc_daddr;
+  const fl4 = inet.cork_fl4;
+  const rt = ip_route_connect(
+    fl4,
+    daddr,
+    0,
+    sk.skc_bound_dev_if,
+    sk.sk_protocol,
+    inet.inet_sport,
+    sk.skc_dport,
+    sk,
+  );
+  if (IS_ERR(rt)) return rt;
+  sk_setup_caps(sk, rt);
+  if (fl4.saddr === old_saddr) return 0;
+  inet.inet_saddr = fl4.saddr;
+  sk.skc_rcv_saddr = fl4.saddr;
+  return __sk_prot_rehash(sk);
+}
+
+/** Makes sure of a route for the socket's packets: 0 or a negative errno. */
+export function inet_sk_rebuild_header(sk: sock): number {
+  if (__sk_dst_check(sk, 0) !== null) return 0;
+  const inet = inet_sk(sk);
+  const opt = inet.inet_opt;
+  const daddr = opt !== null && opt.srr !== 0 ? opt.faddr : sk.skc_daddr;
+  const rt = ip_route_output_ports(
+    sock_net(sk),
+    inet.cork_fl4,
+    sk,
+    daddr,
+    inet.inet_saddr,
+    sk.skc_dport,
+    inet.inet_sport,
+    sk.sk_protocol,
+    RT_CONN_FLAGS(sk),
+    sk.skc_bound_dev_if,
+  );
+  if (!IS_ERR(rt)) {
+    sk_setup_caps(sk, rt);
+    return 0;
+  }
+  let err: number = rt;
+  sk.sk_route_caps = 0;
+  if (
+    sock_net(sk).ipv4.sysctl_ip_dynaddr === 0 || sk.skc_state !== TCP_SYN_SENT ||
+    (sk.sk_userlocks & SOCK_BINDADDR_LOCK) !== 0 || (err = inet_sk_reselect_saddr(sk)) !== 0
+  ) sk.sk_err_soft = -err;
+  return err;
+}
+
 /** Cuts a large IPv4 packet: a list of packets, null where nothing is to be cut, or a negative errno. */
 export function inet_gso_segment(skb: sk_buff, features: number): sk_buff | null | number {
   skb_reset_network_header(skb);
@@ -1054,6 +1121,7 @@ export function inet_init(): number {
   register_pernet_subsys(af_inet_ops);
   syncookies_init();
   tcp_init();
+  ipv4_specific.rebuild_header = inet_sk_rebuild_header;
   tcp_v4_init();
   udp_init();
   raw_init();

@@ -4,7 +4,11 @@
 // by inet_rtm_newaddr() or devinet_ioctl(), and who follows them (fib_frontend.ts) hears of each by
 // the inetaddr chain. Routing asks inet_select_addr() for a source address, ARP inet_confirm_addr().
 
-import { NOTIFY_DONE, notifier_from_errno, raw_notifier_head } from "../../include/linux/notifier.ts";
+import {
+  notifier_from_errno,
+  NOTIFY_DONE,
+  raw_notifier_head,
+} from "../../include/linux/notifier.ts";
 import type { notifier_block } from "../../include/linux/notifier.ts";
 import {
   in_device,
@@ -45,7 +49,11 @@ import {
 } from "../../include/uapi/linux/if_addr.ts";
 import { INADDR_LOOPBACK } from "../../include/uapi/linux/in.ts";
 import type { sockaddr_in } from "../../include/uapi/linux/in.ts";
-import { RT_SCOPE_HOST, RT_SCOPE_LINK, RT_SCOPE_UNIVERSE } from "../../include/uapi/linux/rtnetlink.ts";
+import {
+  RT_SCOPE_HOST,
+  RT_SCOPE_LINK,
+  RT_SCOPE_UNIVERSE,
+} from "../../include/uapi/linux/rtnetlink.ts";
 import {
   SIOCGIFADDR,
   SIOCGIFBRDADDR,
@@ -64,7 +72,12 @@ import {
   blocking_notifier_chain_register,
   blocking_notifier_chain_unregister,
 } from "../../kernel/notifier.ts";
-import { __dev_get_by_name, dev_change_flags, dev_get_by_index, register_netdevice_notifier } from "../core/dev.ts";
+import {
+  __dev_get_by_name,
+  dev_change_flags,
+  dev_get_by_index,
+  register_netdevice_notifier,
+} from "../core/dev.ts";
 import { neigh_parms_alloc, neigh_parms_release } from "../core/neighbour.ts";
 
 const inetaddr_chain = new raw_notifier_head<in_ifaddr>();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // The functions of af_inet.c that layers below af_inet.ts call: changes of state, the end of an
-// Internet socket, its route when the old one is gone, the kernel's own sockets.
+// Internet socket, the kernel's own sockets.
 // @differs af_inet.c has them in the kernel; af_inet.ts hands them on under their names.
 //
 // tcp_set_state, inet_csk_clone_lock, inet_csk_listen_start -> inet_sk_set_state, inet_sk_state_store
-// ipv4_specific.rebuild_header -> inet_sk_rebuild_header; icmp_init, tcp_v4_init -> inet_ctl_sock_create
+// icmp_init, tcp_v4_init -> inet_ctl_sock_create
 // sk_destruct -> inet_sock_destruct
 
 import { WARN_ONCE } from "../../include/asm-generic/bug.ts";
@@ -13,20 +13,12 @@ import { IS_ERR } from "../../include/linux/err.ts";
 import { SOCK_STREAM } from "../../include/linux/net.ts";
 import { inet_sk } from "../../include/net/inet_sock.ts";
 import type { net } from "../../include/net/net_namespace.ts";
-import { RT_CONN_FLAGS } from "../../include/net/route.ts";
-import {
-  sk_rmem_alloc_get,
-  SOCK_BINDADDR_LOCK,
-  SOCK_DEAD,
-  sock_flag,
-  sock_net,
-} from "../../include/net/sock.ts";
+import { sk_rmem_alloc_get, SOCK_DEAD, sock_flag } from "../../include/net/sock.ts";
 import type { sock } from "../../include/net/sock.ts";
-import { TCP_CLOSE, TCP_SYN_SENT } from "../../include/net/tcp_states.ts";
+import { TCP_CLOSE } from "../../include/net/tcp_states.ts";
 import { __skb_queue_purge } from "../core/skbuff.ts";
-import { __sk_dst_check, sk_mem_reclaim_final, sk_setup_caps } from "../core/sock.ts";
+import { sk_mem_reclaim_final } from "../core/sock.ts";
 import { sock_create_kern, sock_release } from "../socket.ts";
-import { ip_route_connect, ip_route_output_ports } from "./route.ts";
 
 /** Changes the state of a connection. */
 export function inet_sk_set_state(sk: sock, state: number): void {
@@ -57,67 +49,6 @@ export function inet_sock_destruct(sk: sock): void {
   inet_sk(sk).inet_opt = null;
   sk.sk_dst_cache = null;
   sk.sk_rx_dst = null;
-}
-
-function __sk_prot_rehash(sk: sock): number {
-  sk.skc_prot.unhash?.(sk);
-  return sk.skc_prot.hash?.(sk) ?? 0;
-}
-
-/** The host's address changed while the connection was being opened: takes another one. */
-export function inet_sk_reselect_saddr(sk: sock): number {
-  const inet = inet_sk(sk);
-  const old_saddr = inet.inet_saddr;
-  const opt = inet.inet_opt;
-  const daddr = opt !== null && opt.srr !== 0 ? opt.faddr : sk.skc_daddr;
-  const fl4 = inet.cork_fl4;
-  const rt = ip_route_connect(
-    fl4,
-    daddr,
-    0,
-    sk.skc_bound_dev_if,
-    sk.sk_protocol,
-    inet.inet_sport,
-    sk.skc_dport,
-    sk,
-  );
-  if (IS_ERR(rt)) return rt;
-  sk_setup_caps(sk, rt);
-  if (fl4.saddr === old_saddr) return 0;
-  inet.inet_saddr = fl4.saddr;
-  sk.skc_rcv_saddr = fl4.saddr;
-  return __sk_prot_rehash(sk);
-}
-
-/** Makes sure of a route for the socket's packets: 0 or a negative errno. */
-export function inet_sk_rebuild_header(sk: sock): number {
-  if (__sk_dst_check(sk, 0) !== null) return 0;
-  const inet = inet_sk(sk);
-  const opt = inet.inet_opt;
-  const daddr = opt !== null && opt.srr !== 0 ? opt.faddr : sk.skc_daddr;
-  const rt = ip_route_output_ports(
-    sock_net(sk),
-    inet.cork_fl4,
-    sk,
-    daddr,
-    inet.inet_saddr,
-    sk.skc_dport,
-    inet.inet_sport,
-    sk.sk_protocol,
-    RT_CONN_FLAGS(sk),
-    sk.skc_bound_dev_if,
-  );
-  if (!IS_ERR(rt)) {
-    sk_setup_caps(sk, rt);
-    return 0;
-  }
-  let err: number = rt;
-  sk.sk_route_caps = 0;
-  if (
-    sock_net(sk).ipv4.sysctl_ip_dynaddr === 0 || sk.skc_state !== TCP_SYN_SENT ||
-    (sk.sk_userlocks & SOCK_BINDADDR_LOCK) !== 0 || (err = inet_sk_reselect_saddr(sk)) !== 0
-  ) sk.sk_err_soft = -err;
-  return err;
 }
 
 /** A socket of the kernel's own, which no packet that comes in finds. @differs answers the sock or a negative errno */

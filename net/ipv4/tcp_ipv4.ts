@@ -259,11 +259,7 @@ import {
   inet_unhash,
   tcp_hashinfo,
 } from "./inet_hashtables.ts";
-import {
-  inet_ctl_sock_create,
-  inet_ctl_sock_destroy,
-  inet_sk_rebuild_header,
-} from "./inet_sock_state.ts";
+import { inet_ctl_sock_create, inet_ctl_sock_destroy } from "./inet_sock_state.ts";
 import { inet_twsk_deschedule_put, inet_twsk_put } from "./inet_timewait_sock.ts";
 import { __ip_options_echo } from "./ip_options.ts";
 import { ip_build_and_send_pkt, ip_queue_xmit, ip_send_unicast_reply } from "./ip_output.ts";
@@ -1513,7 +1509,8 @@ export function inet_sk_rx_dst_set(sk: sock, skb: sk_buff): void {
 export const ipv4_specific: inet_connection_sock_af_ops = {
   queue_xmit: (sk, skb, fl) => ip_queue_xmit(sk, skb, fl as flowi4),
   send_check: tcp_v4_send_check,
-  rebuild_header: inet_sk_rebuild_header,
+  // inet_init() registers inet_sk_rebuild_header(), which stands above.
+  rebuild_header: () => -EHOSTUNREACH,
   sk_rx_dst_set: inet_sk_rx_dst_set,
   conn_request: tcp_v4_conn_request,
   syn_recv_sock: tcp_v4_syn_recv_sock,
