@@ -20,7 +20,6 @@ import {
 import {
   IFF_BROADCAST,
   IFF_LOOPBACK,
-  IFF_UP,
   NETDEV_CHANGEMTU,
   NETDEV_DOWN,
   NETDEV_REGISTER,
@@ -28,12 +27,7 @@ import {
   NETDEV_UP,
 } from "../../include/linux/netdevice.ts";
 import type { net_device } from "../../include/linux/netdevice.ts";
-import {
-  ipv4_is_lbcast,
-  ipv4_is_loopback,
-  ipv4_is_multicast,
-  ipv4_is_zeronet,
-} from "../../include/net/ip.ts";
+import { ipv4_is_lbcast, ipv4_is_loopback, ipv4_is_zeronet } from "../../include/net/ip.ts";
 import type { net } from "../../include/net/net_namespace.ts";
 import {
   EADDRNOTAVAIL,
@@ -42,11 +36,7 @@ import {
   ENODEV,
   ENOIOCTLCMD,
 } from "../../include/uapi/asm-generic/errno.ts";
-import {
-  IFA_F_NOPREFIXROUTE,
-  IFA_F_PERMANENT,
-  IFA_F_SECONDARY,
-} from "../../include/uapi/linux/if_addr.ts";
+import { IFA_F_PERMANENT, IFA_F_SECONDARY } from "../../include/uapi/linux/if_addr.ts";
 import { INADDR_LOOPBACK } from "../../include/uapi/linux/in.ts";
 import type { sockaddr_in } from "../../include/uapi/linux/in.ts";
 import {

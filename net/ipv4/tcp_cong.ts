@@ -76,7 +76,7 @@ export function tcp_register_congestion_control(ca: tcp_congestion_ops): number 
     ca.flags |= TCP_CONG_NON_RESTRICTED;
   }
   const name = new Uint8Array(TCP_CA_NAME_MAX);
-  new TextEncoder().encodeInto(ca.name, name);
+  for (let i = 0; i < ca.name.length; i++) name[i] = ca.name.charCodeAt(i);
   const key = jhash(name, TCP_CA_NAME_MAX, ca.name.length);
   if (key === TCP_CA_UNSPEC || tcp_ca_find_key(key) !== null) return -EEXIST;
   tcp_cong_list.push(ca);
