@@ -246,7 +246,7 @@ Deno.test("tcp_connect() sends a SYN with MSS, SACK permitted, timestamps and wi
   const [syn] = t.out;
   assertEquals([syn.flags, syn.seq, syn.ack, syn.len], [2, 0, 0, 0]);
   // 10000 ms is 0x2710.
-  assertEquals(syn.opts, "020405b4" + "0402080a" + "00002710" + "00000000" + "01030307");
+  assertEquals(syn.opts, "020405b4" + "0402080a" + "00002710" + "00000000" + "0103030a");
   assertEquals(syn.win, 64240);
   assertEquals([t.sk.snd_nxt, t.sk.packets_out], [(ISN + 1) | 0, 1]);
   assertEquals(t.sk.icsk_pending, ICSK_TIME_RETRANS);
@@ -461,11 +461,11 @@ Deno.test("tcp_select_initial_window() offers whole segments and a scale for the
     tcp_select_initial_window(sk, space, 1460, wnd, wclamp, ok, wscale, init);
     return [wnd.value, wclamp.value, wscale.value];
   };
-  assertEquals(select(65536, 0, true), [64240, 65535 << 7, 7]);
+  assertEquals(select(65536, 0, true), [64240, 65535 << 10, 10]);
   assertEquals(select(65536, 0, false), [64240, 65535, 0]);
   assertEquals(select(65536, 20000, true), [18980, 20000, 0]);
-  assertEquals(select(65536, 0, true, 10), [14600, 65535 << 7, 7]);
-  assertEquals(select(-1, 0, true), [0, 65535 << 7, 7]);
+  assertEquals(select(65536, 0, true, 10), [14600, 65535 << 10, 10]);
+  assertEquals(select(-1, 0, true), [0, 65535 << 10, 10]);
   sk.skc_net.ipv4.sysctl_tcp_workaround_signed_windows = 1;
   assertEquals(select(65536, 0, true)[0], 32767);
 });
