@@ -6,6 +6,8 @@
 import { createHash } from "node:crypto";
 import { connect, SyscallError } from "../mod.ts";
 import type { Conn } from "../mod.ts";
+import { http_reader } from "./lib/http.ts";
+import type { sink } from "./lib/http.ts";
 import { program_args, program_boot, program_exit, UsageError } from "./lib/nic.ts";
 import type { program } from "./lib/nic.ts";
 import { gethostbyname, ResolveError } from "../tools/lib/resolv.ts";
@@ -23,55 +25,39 @@ export interface http_result {
   sha256: string;
 }
 
-/** Fetches url over a connection to its host, handing the body to sink. Throws SyscallError, HttpError. */
+/** Fetches url over a connection to its host, handing the body to fn. Throws SyscallError, HttpError. */
 export async function http_get(
   conn: Conn,
   url: URL,
-  sink: (p: Uint8Array) => void | Promise<void>,
+  fn: sink,
   progress: (done: number, total: number | null) => void = () => {},
 ): Promise<http_result> {
   const start = performance.now();
-  const head = `GET ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n` +
+  const request = `GET ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n` +
     "user-agent: tuxnet\r\nconnection: close\r\n\r\n";
-  await conn.writeAll(new TextEncoder().encode(head));
+  await conn.writeAll(new TextEncoder().encode(request));
 
+  const r = new http_reader(conn, 262144);
+  const head = await r.head();
+  if (head === null) throw new HttpError("the server closed without an answer");
+  const status = /^HTTP\/1\.[01] (\d{3})/.exec(head);
+  if (status === null) throw new HttpError("this is no HTTP server");
+  const length = /^content-length: *(\d+)/im.exec(head);
+  const total = length === null ? null : Number(length[1]);
   const sha256 = createHash("sha256");
-  let status = 0;
-  let total: number | null = null;
   let bytes = 0;
-  let pending = new Uint8Array(0);
-  const buf = new Uint8Array(262144);
-  while (total === null || bytes < total) {
-    const n = await conn.read(buf);
-    if (n === null) break;
-    let body = buf.subarray(0, n);
-    if (status === 0) {
-      const joined = new Uint8Array(pending.length + n);
-      joined.set(pending);
-      joined.set(body, pending.length);
-      pending = joined;
-      const text = new TextDecoder("latin1").decode(pending);
-      const i = text.indexOf("\r\n\r\n");
-      if (i < 0) continue;
-      const m = /^HTTP\/1\.[01] (\d{3})/.exec(text);
-      if (m === null) throw new HttpError("this is no HTTP server");
-      if (/^transfer-encoding:/im.test(text.slice(0, i))) {
-        throw new HttpError("a transfer encoding came that was not asked for");
-      }
-      status = Number(m[1]);
-      const length = /^content-length: *(\d+)/im.exec(text.slice(0, i));
-      total = length === null ? null : Number(length[1]);
-      body = pending.subarray(i + 4);
-    }
-    sha256.update(body);
-    bytes += body.length;
-    await sink(body);
+  const take: sink = (p) => {
+    sha256.update(p);
+    bytes += p.length;
     progress(bytes, total);
-  }
-  if (status === 0) throw new HttpError("the server closed without an answer");
-  if (total !== null && bytes < total) throw new HttpError(`${bytes} of ${total} bytes came`);
+    return fn(p);
+  };
+  const whole = /^transfer-encoding: *chunked *$/im.test(head)
+    ? await r.chunks(take)
+    : await r.body(total ?? Infinity, take);
+  if (!whole) throw new HttpError(`the server closed after ${bytes} of ${total ?? "?"} bytes`);
   const seconds = (performance.now() - start) / 1000;
-  return { status, bytes, seconds, sha256: sha256.digest("hex") };
+  return { status: Number(status[1]), bytes, seconds, sha256: sha256.digest("hex") };
 }
 
 /** Draws the bar on stderr, ten times a second. */

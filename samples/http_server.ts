@@ -6,11 +6,11 @@
 import { createHash } from "node:crypto";
 import { Conn } from "../mod.ts";
 import type { userland } from "../mod.ts";
+import { http_reader } from "./lib/http.ts";
 import { UsageError } from "./lib/nic.ts";
 import { parse_port, port_flag, server_main } from "./lib/server.ts";
 import type { service } from "./lib/server.ts";
 
-const MAX_HEAD = 16384;
 const CHUNK = 262144;
 const TYPES: Record<string, string> = {
   html: "text/html; charset=utf-8",
@@ -29,53 +29,6 @@ interface request {
   target: string;
   headers: Map<string, string>;
   keep_alive: boolean;
-}
-
-/** Reads a connection by lines and by counted bytes. */
-class reader {
-  private buf = new Uint8Array(65536);
-  private start = 0;
-  private end = 0;
-
-  constructor(private readonly conn: Conn) {}
-
-  /** More bytes behind those not used yet; false at the end. */
-  private async fill(): Promise<boolean> {
-    if (this.start > 0) {
-      this.buf.copyWithin(0, this.start, this.end);
-      this.end -= this.start;
-      this.start = 0;
-    }
-    const n = await this.conn.read(this.buf.subarray(this.end));
-    if (n === null) return false;
-    this.end += n;
-    return true;
-  }
-
-  /** The bytes up to the empty line, or null: the peer has closed, or sends nonsense. */
-  async head(): Promise<string | null> {
-    for (;;) {
-      const text = new TextDecoder("latin1").decode(this.buf.subarray(this.start, this.end));
-      const i = text.indexOf("\r\n\r\n");
-      if (i >= 0) {
-        this.start += i + 4;
-        return text.slice(0, i);
-      }
-      if (text.length > MAX_HEAD || !await this.fill()) return null;
-    }
-  }
-
-  /** Hands `length` bytes of body to fn; false if they did not all come. */
-  async body(length: number, fn: (p: Uint8Array) => void): Promise<boolean> {
-    while (length > 0) {
-      if (this.start === this.end && !await this.fill()) return false;
-      const n = Math.min(length, this.end - this.start);
-      fn(this.buf.subarray(this.start, this.start + n));
-      this.start += n;
-      length -= n;
-    }
-    return true;
-  }
 }
 
 function parse_head(head: string): request | null {
@@ -182,7 +135,7 @@ export function http_service(root: string): service {
     return keep;
   }
 
-  async function put(conn: Conn, req: request, r: reader): Promise<boolean> {
+  async function put(conn: Conn, req: request, r: http_reader): Promise<boolean> {
     const length = req.headers.get("content-length");
     if (length === undefined || !/^\d+$/.test(length)) {
       return await answer(conn, "411 Length Required", { ...req, keep_alive: false }, {});
@@ -198,7 +151,7 @@ export function http_service(root: string): service {
   return async (u: userland, fd: number): Promise<void> => {
     await using conn = new Conn(u, fd);
     conn.setNoDelay();
-    const r = new reader(conn);
+    const r = new http_reader(conn);
     try {
       for (;;) {
         const head = await r.head();
