@@ -12,7 +12,7 @@ export const SIM_EPOCH = 1704067200 * 1e9;
 /** A clock that is moved by hand. @local */
 export class sim_clocksource implements clocksource {
   readonly name = "sim";
-  readonly real_offset: number;
+  real_offset: number;
   private now: number;
 
   /** Starts at `start` ns (of no meaning); the wall clock starts at `real` ns since 1970. */
@@ -23,6 +23,11 @@ export class sim_clocksource implements clocksource {
 
   read(): number {
     return this.now;
+  }
+
+  /** Sets the wall clock ns ahead; seen once time moves. */
+  settimeofday(ns: number): void {
+    this.real_offset += ns;
   }
 
   /** Moves on by so many ns. */
