@@ -23,7 +23,13 @@ import {
   skb_reset_mac_header,
 } from "../../include/linux/skbuff.ts";
 import type { sk_buff } from "../../include/linux/skbuff.ts";
-import { AF_INET, MSG_DONTWAIT, MSG_NOSIGNAL } from "../../include/linux/socket.ts";
+import {
+  AF_INET,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  SO_REUSEADDR,
+  SOL_SOCKET,
+} from "../../include/linux/socket.ts";
 import type { tcp_sock } from "../../include/linux/tcp.ts";
 import { tk_core, TK_OFFS_REAL } from "../../include/linux/timekeeping.ts";
 import { EINPROGRESS } from "../../include/uapi/asm-generic/errno.ts";
@@ -605,6 +611,7 @@ export class tcp_bench implements AsyncDisposable {
   /** A socket that listens, at PORT by default. */
   listen(port = PORT, backlog = 128, setup?: (fd: number) => void): number {
     const fd = this.socket();
+    this.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     setup?.(fd);
     check(this.u.sys_bind(fd, this.sockaddr(port, 0)), "bind");
     check(this.u.sys_listen(fd, backlog), "listen");
