@@ -761,7 +761,7 @@ function tcp_grow_window(sk: sock, skb: sk_buff, adjust: boolean): void {
  */
 function tcp_fixup_rcvbuf(sk: sock): void {
   const tp = tcp_sk(sk);
-  const rcvmem = tcp_space_from_win(sk, 2 * TCP_INIT_CWND * tp.advmss);
+  const rcvmem = tcp_space_from_win(sk, Math.min(2 * TCP_INIT_CWND * tp.advmss, 65535));
   if (sk.sk_rcvbuf < rcvmem) {
     sk.sk_rcvbuf = Math.min(rcvmem, sk.skc_net.ipv4.sysctl_tcp_rmem[2]);
   }

@@ -8,7 +8,8 @@ export const IPPROTO_IGMP = 2;
 export const IPPROTO_TCP = 6;
 export const IPPROTO_UDP = 17;
 export const IPPROTO_RAW = 255;
-export const IPPROTO_MAX = 256;
+export const IPPROTO_MPTCP = 262;
+export const IPPROTO_MAX = 263;
 
 export const IP_TOS = 1;
 export const IP_TTL = 2;
