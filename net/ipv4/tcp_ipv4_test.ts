@@ -23,10 +23,12 @@ import {
 } from "../../include/net/tcp_states.ts";
 import {
   EADDRINUSE,
+  EADDRNOTAVAIL,
   EAGAIN,
   ECONNREFUSED,
   ECONNRESET,
   EHOSTUNREACH,
+  EINPROGRESS,
   EPIPE,
   ETIMEDOUT,
 } from "../../include/uapi/asm-generic/errno.ts";
@@ -796,29 +798,53 @@ Deno.test("tcp_timewait_state_process() rejects a SYN with an older timestamp", 
   assertEquals(ehash_state(), TCP_TIME_WAIT);
 });
 
-Deno.test("tcp_twsk_unique() keeps a port in TIME_WAIT from connect(), for a second", async () => {
-  await using t = tcp_test({ sysctl: { tcp_tw_reuse: 1 } });
-  const { peer, fd } = t.connected(
-    { mss: 1000, ts: true },
-    (fd) => t.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1),
-  );
+/** A connection that we opened, from the only ephemeral port there is, and closed. */
+function time_wait_of_ours(t: tcp_bench, ts: boolean) {
+  t.host.net.ipv4.ip_local_ports = [44404, 44404];
+  const peer = t.peer({ port: 7, dport: 44404, mss: 1000, ts });
+  const fd = t.socket();
+  t.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  t.choose_isn(peer);
+  assertEquals(t.u.sys_connect(fd, t.sockaddr(peer.port, peer.addr)), -EINPROGRESS);
+  peer.expect("S", { seq: 0 });
+  peer.send("S.", { seq: 0, ack: 1 });
+  peer.expect(".");
   t.close(fd);
   peer.expect("F.");
   peer.send("F.", { seq: 1, ack: 2 });
   peer.expect(".");
   assertEquals(ehash_state(), TCP_TIME_WAIT);
-  const again = (): number => {
-    const s = t.socket();
-    t.setsockopt(s, SOL_SOCKET, SO_REUSEADDR, 1);
-    const err = t.u.sys_bind(s, t.sockaddr(44404, 0)) ||
-      t.u.sys_connect(s, t.sockaddr(peer.port, peer.addr));
-    if (err !== -115) t.close(s);
-    return err as number;
-  };
-  assert([-EADDRINUSE, -99].includes(again()));
-  await t.advance(2000);
+  return peer;
+}
+
+Deno.test("tcp_twsk_unique() gives connect() a port in TIME_WAIT after a second, if timestamps are in use", async () => {
+  await using t = tcp_test({ sysctl: { tcp_tw_reuse: 1 } });
+  const peer = time_wait_of_ours(t, true);
+  const fd = t.socket();
+  const to = t.sockaddr(peer.port, peer.addr);
+  assertEquals(t.u.sys_connect(fd, to), -EADDRNOTAVAIL);
+  await t.advance(1100);
   const before = peer.stack_isn!;
-  assertEquals(again(), -115);
+  assertEquals(t.u.sys_connect(fd, to), -EINPROGRESS);
   peer.expect("S");
-  assert(((peer.stack_isn! - before) | 0) > 65535);
+  // Above all that the old connection used.
+  assertEquals((peer.stack_isn! - before) | 0, 2 + 65535 + 2);
+});
+
+Deno.test("tcp_twsk_unique() keeps a port in TIME_WAIT from connect() without timestamps", async () => {
+  await using t = tcp_test({ sysctl: { tcp_tw_reuse: 1 } });
+  const peer = time_wait_of_ours(t, false);
+  await t.advance(5000);
+  assertEquals(t.u.sys_connect(t.socket(), t.sockaddr(peer.port, peer.addr)), -EADDRNOTAVAIL);
+});
+
+Deno.test("tcp_twsk_unique() gives a port in TIME_WAIT to who asks for it by bind()", async () => {
+  await using t = tcp_test();
+  const peer = time_wait_of_ours(t, true);
+  const fd = t.socket();
+  assertEquals(t.u.sys_bind(fd, t.sockaddr(44404, 0)), -EADDRINUSE);
+  t.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  assertEquals(t.u.sys_bind(fd, t.sockaddr(44404, 0)), 0);
+  assertEquals(t.u.sys_connect(fd, t.sockaddr(peer.port, peer.addr)), -EINPROGRESS);
+  peer.expect("S");
 });
