@@ -17,6 +17,7 @@ import { hrtimers_init } from "../kernel/time/hrtimer.ts";
 import { timers_init } from "../kernel/time/timer.ts";
 import { workqueue_init } from "../kernel/workqueue.ts";
 import { net_dev_init } from "../net/core/dev.ts";
+import { init_default_flow_dissectors } from "../net/core/flow_dissector.ts";
 import { init_net, net_ns_init } from "../net/core/net_namespace.ts";
 import { sysctl_core_init } from "../net/core/sysctl_net_core.ts";
 import { net_utils_init } from "../net/core/utils.ts";
@@ -55,6 +56,7 @@ function do_initcalls(): void {
   const initcalls: readonly initcall_t[] = [
     sock_init,
     net_utils_init,
+    init_default_flow_dissectors,
     net_dev_init,
     loopback_init,
     pktsched_init,

@@ -78,10 +78,15 @@ function fragrun_create(q: inet_frag_queue, skb: sk_buff): void {
   q.last_run_head = skb;
 }
 
+/** A fresh key of the tables: a machine boots. */
+export function inet_frags_init(_f: inet_frags): number {
+  frag_hash_rnd = get_random_u32();
+  return 0;
+}
+
 /** A host's queues, empty. */
 export function fqdir_init(f: inet_frags, n: net): fqdir {
   const fqd = new fqdir(f, n);
-  if (frag_hash_rnd === 0) frag_hash_rnd = get_random_u32() || 1;
   for (let i = 0; i < FRAG_HASH_SIZE; i++) fqd.rhashtable.push(null);
   return fqd;
 }

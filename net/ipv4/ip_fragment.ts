@@ -74,6 +74,7 @@ import {
   inet_frag_rbtree_purge,
   inet_frag_reasm_finish,
   inet_frag_reasm_prepare,
+  inet_frags_init,
 } from "./inet_fragment.ts";
 import { inet_getpeer_v4 } from "./inetpeer.ts";
 import { ip_route_input_noref } from "./route.ts";
@@ -372,5 +373,6 @@ function ipv4_frags_exit_net(n: net): void {
 const ip4_frags_ops: pernet_operations = { init: ipv4_frags_init_net, exit: ipv4_frags_exit_net };
 
 export function ipfrag_init(): void {
+  inet_frags_init(ip4_frags);
   register_pernet_subsys(ip4_frags_ops);
 }
