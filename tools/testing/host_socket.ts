@@ -4,7 +4,15 @@
 // buffer sizes, TCP_INFO, errors by number. Calls that would block wait off the main thread, so that our stack, in
 // the same process, goes on. Results are the kernel's: a number, or -errno.
 
-import { os_poll_async, POLLIN, POLLOUT } from "../../arch/deno/libc.ts";
+import {
+  EFD_NONBLOCK,
+  os_eventfd,
+  os_poll_async,
+  os_read_file,
+  os_write_file,
+  POLLIN,
+  POLLOUT,
+} from "../../arch/deno/libc.ts";
 import { SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM } from "../../include/linux/net.ts";
 import {
   AF_INET,
@@ -56,6 +64,54 @@ function sockaddr_in(addr: string, port: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(dv.buffer);
 }
 
+/** A socket that waits. */
+interface waiter {
+  fd: number;
+  events: number;
+  /** As performance.now(). */
+  deadline: number;
+  resolve: (err: number) => void;
+}
+
+const waiters = new Set<waiter>();
+let wakeup_fd = -1;
+let polling = false;
+
+/** Waits for all sockets at once: Deno has few threads for calls that block. */
+async function poll_waiters(): Promise<void> {
+  const ts = new Int32Array(4);
+  while (waiters.size > 0) {
+    const polled = [...waiters];
+    const fds = new Int32Array(2 + 2 * polled.length);
+    fds.set([wakeup_fd, POLLIN, ...polled.flatMap((w) => [w.fd, w.events])]);
+    const end = Math.min(...polled.map((w) => w.deadline));
+    const timeout = Math.max(0, end - performance.now());
+    await os_poll_async(fds, 1 + polled.length, timeout * 1e6, ts);
+    if (fds[1] >>> 16 !== 0) os_read_file(wakeup_fd, new Uint8Array(8), 8);
+    polled.forEach((w, i) => {
+      const ready = fds[3 + 2 * i] >>> 16 !== 0;
+      if (!ready && performance.now() < w.deadline) return;
+      waiters.delete(w);
+      w.resolve(ready ? 0 : -ETIMEDOUT);
+    });
+  }
+  polling = false;
+}
+
+/** Waits for events; 0, or -ETIMEDOUT. */
+function poll_wait(fd: number, events: number, ms: number): Promise<number> {
+  return new Promise((resolve) => {
+    waiters.add({ fd, events, deadline: performance.now() + ms, resolve });
+    if (wakeup_fd < 0) wakeup_fd = os_eventfd(0, EFD_NONBLOCK);
+    if (polling) {
+      os_write_file(wakeup_fd, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0), 8);
+    } else {
+      polling = true;
+      void poll_waiters();
+    }
+  });
+}
+
 /** Ints as an option's value. @local */
 export function ints(...v: number[]): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Int32Array.from(v).buffer);
@@ -88,26 +144,20 @@ export class host_socket implements Disposable {
     return v;
   }
 
-  /** SO_ERROR, negative. */
+  /** SO_ERROR, negative or 0. */
   error(): number {
-    return -new DataView(this.getsockopt(SOL_SOCKET, SO_ERROR, 4).buffer).getInt32(0, true);
+    return 0 - new DataView(this.getsockopt(SOL_SOCKET, SO_ERROR, 4).buffer).getInt32(0, true);
   }
 
   tcp_info(): tcp_info {
     return tcp_info_decode(this.getsockopt(SOL_TCP, TCP_INFO, TCP_INFO_SIZE));
   }
 
-  /** Waits for events; 0, or -ETIMEDOUT. */
-  private async wait(events: number, ms: number): Promise<number> {
-    const fds = Int32Array.of(this.fd, events);
-    return await os_poll_async(fds, 1, ms * 1e6, new Int32Array(4)) === 0 ? -ETIMEDOUT : 0;
-  }
-
   private async until_ready(events: number, ms: number, fn: () => number): Promise<number> {
     for (;;) {
       const ret = result(fn());
       if (ret !== -EAGAIN) return ret;
-      const err = await this.wait(events, ms);
+      const err = await poll_wait(this.fd, events, ms);
       if (err < 0) return err;
     }
   }
@@ -133,7 +183,7 @@ export class host_socket implements Disposable {
   async connect(addr: string, port: number, ms = 10_000): Promise<number> {
     const ret = result(libc().connect(this.fd, sockaddr_in(addr, port), 16));
     if (ret !== -EINPROGRESS) return ret;
-    const err = await this.wait(POLLOUT, ms);
+    const err = await poll_wait(this.fd, POLLOUT, ms);
     return err < 0 ? err : this.error();
   }
 
