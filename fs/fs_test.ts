@@ -72,6 +72,7 @@ import { __x64_sys_fcntl } from "./fcntl.ts";
 import { __x64_sys_ioctl } from "./ioctl.ts";
 import { __x64_sys_readv, __x64_sys_writev, ksys_read, ksys_write } from "./read_write.ts";
 import { __x64_sys_poll, __x64_sys_select } from "./select.ts";
+import { syscall_script_tests } from "../tools/testing/syscall_script.ts";
 
 /** What is written to it is read from it. */
 class byte_queue {
@@ -364,3 +365,5 @@ Deno.test("exit_files() closes everything", () => {
   assertEquals(get_nr_files(), 0);
   assertEquals(close_fd(0), -EBADF);
 });
+
+syscall_script_tests("poll");

@@ -66,6 +66,7 @@ import { connect, listen, SyscallError } from "../mod.ts";
 import type { userland } from "../mod.ts";
 import { ADDR_A, INADDR_A, INADDR_B, two_hosts } from "../tools/testing/two_hosts.ts";
 import type { two_hosts_bench } from "../tools/testing/two_hosts.ts";
+import { syscall_script_tests } from "../tools/testing/syscall_script.ts";
 
 const at = (sin_addr: number, sin_port: number): sockaddr => ({
   sin_family: AF_INET,
@@ -106,7 +107,7 @@ Deno.test("sys_socket() answers every errno of its arguments", () =>
     assertEquals(ua.sys_socket(AF_INET, 5), -ESOCKTNOSUPPORT);
     assertEquals(ua.sys_socket(AF_INET, SOCK_STREAM, IPPROTO_UDP), -EPROTONOSUPPORT);
     assertEquals(ua.sys_socket(AF_INET, SOCK_RAW, 0), -EPROTONOSUPPORT);
-    assertEquals(ua.sys_socket(AF_INET, SOCK_STREAM, 256), -EINVAL);
+    assertEquals(ua.sys_socket(AF_INET, SOCK_STREAM, 263), -EINVAL);
     assertEquals(ua.sys_socketpair(AF_INET, SOCK_STREAM, 0, new Int32Array(2)), -EOPNOTSUPP);
     const fd = ua.sys_socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     assertEquals(fd, 0);
@@ -383,3 +384,5 @@ Deno.test("epoll over sockets tells the listener and the connection", () =>
     assertEquals(await ua.sys_epoll_wait(ep, ev, 8), 1);
     assertEquals(ev[0], { events: POLLIN, data: "s" });
   }));
+
+syscall_script_tests("socket");

@@ -27,6 +27,7 @@ import type { sockaddr_in } from "../../include/uapi/linux/in.ts";
 import { IPPROTO_TCP, IPPROTO_UDP } from "../../include/uapi/linux/in.ts";
 import { start_kernel } from "../../init/main.ts";
 import { sock_create } from "../socket.ts";
+import { syscall_script_tests } from "../../tools/testing/syscall_script.ts";
 
 function boot(): sim_machine {
   const m = new sim_machine();
@@ -53,7 +54,7 @@ Deno.test("inet_create() makes sockets by type and protocol", () => {
   assertEquals(sock_create(AF_INET, SOCK_STREAM, IPPROTO_UDP), -EPROTONOSUPPORT);
   assertEquals(sock_create(AF_INET, SOCK_RAW, 0), -EPROTONOSUPPORT);
   assertEquals(sock_create(AF_INET, 5, 0), -ESOCKTNOSUPPORT);
-  assertEquals(sock_create(AF_INET, SOCK_STREAM, 256), -EINVAL);
+  assertEquals(sock_create(AF_INET, SOCK_STREAM, 263), -EINVAL);
 });
 
 Deno.test("inet_bind() takes an address of this host and a free port", () => {
@@ -111,3 +112,6 @@ Deno.test("inet_dgram_connect() binds, and AF_UNSPEC undoes it", async () => {
   assertEquals(sk.sk_dport, 0);
   assertEquals(await sock.ops.connect(sock, addr(0, 0), 1, 0), -EINVAL);
 });
+
+syscall_script_tests("ports");
+syscall_script_tests("udp");
