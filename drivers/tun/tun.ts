@@ -78,6 +78,7 @@ import {
   napi_enable,
   napi_schedule,
   netif_napi_add,
+  netif_receive_skb,
   netif_start_queue,
   netif_stop_queue,
   register_netdev,
@@ -359,7 +360,8 @@ function tun_napi_receive(napi: napi_struct, budget: number): number {
     const skb = tun_get_user(tun, n);
     if (skb === null) continue;
     if (tun.xdp_prog !== null && tun.xdp_prog(skb, napi.dev)) continue;
-    napi_gro_receive(napi, skb);
+    if ((napi.dev.features & NETIF_F_GRO) !== 0) napi_gro_receive(napi, skb);
+    else netif_receive_skb(skb);
   }
   return received;
 }

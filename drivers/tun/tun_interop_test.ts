@@ -33,7 +33,7 @@ import {
   TCP_KEEPINTVL,
 } from "../../include/uapi/linux/tcp.ts";
 import type { tcp_info } from "../../include/uapi/linux/tcp.ts";
-import { Conn, connect, inet_addr, listen } from "../../mod.ts";
+import { connect, inet_addr } from "../../mod.ts";
 import type { userland } from "../../mod.ts";
 import { echo } from "../../samples/echo_server.ts";
 import { http_service } from "../../samples/http_server.ts";
@@ -561,7 +561,7 @@ async function our_keepalive(t: nic_bench): Promise<void> {
   const { u } = t;
   using l = host_listen(5006);
   const conn = connect(u, { hostname: THEIRS, port: 5006 });
-  using s = await l.accept();
+  using _s = await l.accept();
   await using c = await conn;
   const set = (level: number, name: number, v: number) =>
     assertEquals(u.sys_setsockopt(c.rid, level, name, ints(v)), 0);
