@@ -33,7 +33,7 @@ import { TCP_LISTEN, TCP_NEW_SYN_RECV, TCP_TIME_WAIT } from "./tcp_states.ts";
 import type { timewait_sock_ops } from "./timewait_sock.ts";
 import { MAX_SCHEDULE_TIMEOUT } from "../linux/sched.ts";
 
-/** The part that all sockets in the hash tables share. */
+/** The part that all sockets in the hash tables share; what a lookup looks at comes first. */
 export class sock_common {
   /** Foreign and bound local address (int32). */
   skc_daddr = 0;
@@ -43,24 +43,24 @@ export class sock_common {
   /** Foreign port, local port. */
   skc_dport = 0;
   skc_num = 0;
+  skc_bound_dev_if = 0;
+  skc_net!: net;
+  skc_refcnt = 1;
   skc_family = 0;
   /** TCP_* of include/net/tcp_states.ts */
   skc_state = 0;
   /** SK_NO_REUSE, SK_CAN_REUSE, SK_FORCE_REUSE */
   skc_reuse = 0;
   skc_reuseport = false;
-  skc_bound_dev_if = 0;
   /** Place in a bind bucket's owners. */
   readonly skc_bind_node: hlist_node<sock_common>;
   skc_prot!: proto;
-  skc_net!: net;
   /** SOCK_* flags of sock_set_flag(), or the tw/req owner's flags. */
   skc_flags = 0;
   /** Place in listening_hash, or in UDP's and raw's tables. */
   readonly skc_node: hlist_node<sock_common>;
   /** Place in ehash. */
   readonly skc_nulls_node: hlist_nulls_node<sock_common>;
-  skc_refcnt = 1;
   skc_cookie = 0;
 
   constructor() {
