@@ -1033,22 +1033,27 @@ function tcp_notify_skb_loss_event(tp: tcp_sock, skb: sk_buff): void {
   tp.lost += tcp_skb_pcount(skb);
 }
 
-/** Marks a packet lost; one that was retransmitted already, lost again. */
+/**
+ * Marks a packet lost; one that was retransmitted already, lost again.
+ * @differs takes that retransmission out of retrans_out even where an undo had cleared the mark before, so that it
+ * is not counted twice when it is sent again
+ */
 export function tcp_mark_skb_lost(sk: sock, skb: sk_buff): void {
   const tp = tcp_sk(sk);
   const cb = TCP_SKB_CB(skb);
   const sacked = cb.sacked;
   if ((sacked & TCPCB_SACKED_ACKED) !== 0) return;
   tcp_verify_retransmit_hint(tp, skb);
-  if ((sacked & TCPCB_LOST) === 0) {
-    tp.lost_out += tcp_skb_pcount(skb);
-    cb.sacked |= TCPCB_LOST;
-    tcp_notify_skb_loss_event(tp, skb);
-  } else if ((sacked & TCPCB_SACKED_RETRANS) !== 0) {
+  if ((sacked & TCPCB_SACKED_RETRANS) !== 0) {
     cb.sacked &= ~TCPCB_SACKED_RETRANS;
     tp.retrans_out -= tcp_skb_pcount(skb);
     NET_ADD_STATS(sk.skc_net, LINUX_MIB_TCPLOSTRETRANSMIT, tcp_skb_pcount(skb));
     tcp_notify_skb_loss_event(tp, skb);
+  }
+  if ((sacked & TCPCB_LOST) === 0) {
+    tp.lost_out += tcp_skb_pcount(skb);
+    cb.sacked |= TCPCB_LOST;
+    if ((sacked & TCPCB_SACKED_RETRANS) === 0) tcp_notify_skb_loss_event(tp, skb);
   }
 }
 
@@ -2624,16 +2629,10 @@ function tcp_process_tlp_ack(sk: sock, ack: number, flag: number): void {
   }
 }
 
-function tcp_in_ack_event(sk: sock, flag: number): void {
+/** Tells congestion control of an ACK; CA_ACK_*. */
+function tcp_in_ack_event(sk: sock, flags: number): void {
   const ca_ops = inet_csk(sk).icsk_ca_ops;
-  if (ca_ops.in_ack_event === undefined) return;
-  let ack_ev_flags = 0;
-  if ((flag & FLAG_WIN_UPDATE) !== 0) ack_ev_flags |= CA_ACK_WIN_UPDATE;
-  if ((flag & FLAG_SLOWPATH) !== 0) {
-    ack_ev_flags |= CA_ACK_SLOWPATH;
-    if ((flag & FLAG_ECE) !== 0) ack_ev_flags |= CA_ACK_ECE;
-  }
-  ca_ops.in_ack_event(sk, ack_ev_flags);
+  if (ca_ops.in_ack_event !== undefined) ca_ops.in_ack_event(sk, flags);
 }
 
 /** Sends what recovery calls for, now that the window is set. */
@@ -2696,18 +2695,25 @@ function tcp_ack(sk: sock, skb: sk_buff, flag: number): number {
     tcp_update_wl(tp, ack_seq);
     tcp_snd_una_update(tp, ack);
     c.flag |= FLAG_WIN_UPDATE;
+    tcp_in_ack_event(sk, CA_ACK_WIN_UPDATE);
     NET_INC_STATS(sk.skc_net, LINUX_MIB_TCPHPACKS);
   } else {
+    let ack_ev_flags = CA_ACK_SLOWPATH;
     if (ack_seq !== TCP_SKB_CB(skb).end_seq) c.flag |= FLAG_DATA;
     else NET_INC_STATS(sk.skc_net, LINUX_MIB_TCPPUREACKS);
     c.flag |= tcp_ack_update_window(sk, skb, ack, ack_seq);
     if (TCP_SKB_CB(skb).sacked !== 0) {
       c.flag |= tcp_sacktag_write_queue(sk, skb, prior_snd_una, c.sack);
     }
-    if (tcp_ecn_rcv_ecn_echo(tp, tcp_hdr(skb))) c.flag |= FLAG_ECE;
+    if (tcp_ecn_rcv_ecn_echo(tp, tcp_hdr(skb))) {
+      c.flag |= FLAG_ECE;
+      ack_ev_flags |= CA_ACK_ECE;
+    }
     if (c.sack.sack_delivered !== 0) {
       tcp_count_delivered(tp, c.sack.sack_delivered, (c.flag & FLAG_ECE) !== 0);
     }
+    if ((c.flag & FLAG_WIN_UPDATE) !== 0) ack_ev_flags |= CA_ACK_WIN_UPDATE;
+    tcp_in_ack_event(sk, ack_ev_flags);
   }
   tcp_ecn_accept_cwr(sk, skb);
 
@@ -2729,7 +2735,6 @@ function tcp_ack(sk: sock, skb: sk_buff, flag: number): number {
     (c.flag & FLAG_ECE) !== 0,
   );
   tcp_rack_update_reo_wnd(sk, rs);
-  tcp_in_ack_event(sk, c.flag);
   if (tp.tlp_high_seq !== 0) tcp_process_tlp_ack(sk, ack, c.flag);
 
   if (tcp_ack_is_dubious(sk, c.flag)) {
@@ -2762,7 +2767,6 @@ function tcp_ack_no_queue(
   prior_delivered: number,
   c: ack_context,
 ): void {
-  tcp_in_ack_event(sk, c.flag);
   if ((c.flag & FLAG_DSACKING_ACK) !== 0) {
     tcp_fastretrans_alert(sk, prior_snd_una, 0, c);
     tcp_newly_delivered(sk, prior_delivered, c.flag);
