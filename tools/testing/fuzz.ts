@@ -209,8 +209,11 @@ class programs {
     const l = r.pick(this.listeners);
     if (this.fds.length < 60 && r.one_in(2)) {
       const fd = u.sys_accept4(l, null, null, SOCK_NONBLOCK) as number;
-      if (fd >= 0) this.fds.push(fd);
-      else if (fd !== -EAGAIN && fd !== -103) throw new Error(`accept: ${fd}`);
+      if (fd >= 0) {
+        this.fds.push(fd);
+        u.sys_setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, int(1));
+        u.sys_setsockopt(fd, SOL_TCP, TCP_KEEPIDLE, int(1 + r.below(10)));
+      } else if (fd !== -EAGAIN && fd !== -103) throw new Error(`accept: ${fd}`);
     }
     if (this.fds.length < 60 && r.one_in(10)) this.connect();
     const i = r.below(this.fds.length);
@@ -498,7 +501,9 @@ class attack {
     const tick = async (frames: readonly Uint8Array[]): Promise<void> => {
       this.interrupt(frames);
       if (k.broken !== null) this.fail(String(k.broken.error));
-      await sim.advance(r.pick(ticks++ % 50 === 0 ? [200, 1000] : [0, 1, 2, 5, 10]));
+      ticks++;
+      const ms = ticks % 500 === 0 ? [3000, 30000] : ticks % 50 === 0 ? [200, 1000] : [0, 1, 2, 5];
+      await sim.advance(r.pick(ms));
     };
     while (this.count < this.o.frames) {
       for (let n = r.below(4); n > 0; n--) p.step();

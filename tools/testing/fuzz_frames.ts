@@ -230,6 +230,10 @@ function tcp_options(s: fuzz_source, e: expected, syn: boolean): number[] {
   return out.slice(0, 40);
 }
 
+/** What a connection does not pass while a batch of frames is under way, and what it never has in flight, bytes. */
+const AHEAD = 40000;
+const FAR = 0x10000000;
+
 const FLAGS = [
   TCPHDR_FIN | TCPHDR_ACK,
   TCPHDR_FIN | TCPHDR_PSH | TCPHDR_ACK,
@@ -610,13 +614,12 @@ export const kinds: readonly (readonly [name: string, weight: number, make: kind
     let payload: Uint8Array | undefined;
     switch (r.below(6)) {
       case 0: {
-        // In the window or not, but neither rcv_nxt nor the edge of a SACK block.
+        // In the window, but beyond where rcv_nxt may be by then, or out of it; no edge of a SACK block.
         t.flags = TCPHDR_RST | r.below(2) * TCPHDR_ACK;
-        t.seq =
-          (rcv_nxt + r.pick([1 + r.below(Math.max(1, rcv_wnd)), -1 - r.below(5000), r.u32() | 1])) |
-          0;
+        const far = AHEAD + r.below(Math.max(1, rcv_wnd - AHEAD));
+        t.seq = (rcv_nxt + r.pick([far, -1 - r.below(5000), FAR + r.below(FAR)])) | 0;
         const edge = sk.selective_acks.some((b) => b.end_seq === t.seq);
-        if (edge || t.seq === rcv_nxt) return [];
+        if (edge) return [];
         break;
       }
       case 1:
@@ -624,7 +627,7 @@ export const kinds: readonly (readonly [name: string, weight: number, make: kind
         t.seq = (rcv_nxt + r.odd_number()) | 0;
         break;
       case 2:
-        t.ack_seq = (snd_nxt + 1 + r.below(0x7ffffff0 - (snd_nxt - snd_una))) | 0;
+        t.ack_seq = (snd_nxt + FAR + r.below(FAR)) | 0;
         payload = r.bytes(r.below(100));
         break;
       case 3:
@@ -636,7 +639,7 @@ export const kinds: readonly (readonly [name: string, weight: number, make: kind
         break;
       case 4:
         payload = r.bytes(1 + r.below(1000));
-        t.seq = (rcv_nxt + rcv_wnd + 1 + r.below(100000)) | 0;
+        t.seq = (rcv_nxt + FAR + r.below(FAR)) | 0;
         break;
       default:
         t.ack_seq = (snd_una - 0x40000000 - r.below(1000000)) | 0;
