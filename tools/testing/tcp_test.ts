@@ -434,6 +434,8 @@ export interface tcp_test_options {
   isn?: number;
   seed?: number;
   mtu?: number;
+  /** Buckets of ehash. */
+  thash_entries?: number;
   /** NETIF_F_* of the device; default none: the stack segments and checksums itself. */
   features?: number;
   /** net.ipv4.* by name, as numbers. */
@@ -457,7 +459,7 @@ export class tcp_bench implements AsyncDisposable {
   constructor(o: tcp_test_options) {
     this.isn = o.isn ?? -1000;
     this.sim = new sim_machine({ seed: o.seed ?? 1, real_ns: REAL_NS });
-    this.machine = boot({ arch: this.sim });
+    this.machine = boot({ arch: this.sim, thash_entries: o.thash_entries });
     this.host = this.machine.host();
     const dev = this.dev = alloc_netdev(null, "wire0", (d) => this.setup(d));
     dev.features = o.features ?? 0;
