@@ -8,7 +8,7 @@ import { connect, SyscallError } from "../mod.ts";
 import type { Conn } from "../mod.ts";
 import { http_reader } from "./lib/http.ts";
 import type { sink } from "./lib/http.ts";
-import { program_args, program_boot, program_exit, UsageError } from "./lib/nic.ts";
+import { parse_address, program_args, program_boot, program_exit, UsageError } from "./lib/nic.ts";
 import type { program } from "./lib/nic.ts";
 import { gethostbyname, ResolveError } from "../tools/lib/resolv.ts";
 import { tcp_listen, tcp_serve } from "./lib/server.ts";
@@ -93,7 +93,7 @@ async function main(): Promise<void> {
     if (url === null || url.protocol !== "http:") {
       throw new UsageError(`'${a.positionals[0]}' is no http:// URL`);
     }
-    return { url, output: a.flags.output, dns: a.flags.dns };
+    return { url, output: a.flags.output, dns: a.flags.dns && parse_address("--dns", a.flags.dns) };
   });
   const run = await program_boot(p, nic);
   if (run.peer !== null) {

@@ -50,6 +50,7 @@ function parse_head(head: string): request | null {
 export function parse_range(range: string | undefined, size: number): [number, number] | null {
   const m = /^bytes=(\d*)-(\d*)$/.exec(range ?? "");
   if (m === null || (m[1] === "" && m[2] === "")) return [0, size];
+  if (m[1] !== "" && m[2] !== "" && Number(m[1]) > Number(m[2])) return [0, size];
   const from = m[1] === "" ? Math.max(0, size - Number(m[2])) : Number(m[1]);
   const to = m[1] === "" || m[2] === "" ? size : Math.min(size, Number(m[2]) + 1);
   return from < to ? [from, to] : null;

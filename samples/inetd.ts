@@ -38,7 +38,7 @@ if (import.meta.main) {
       name: "inetd",
       summary: "Several small services in one process.",
       flags: {
-        services: { default: DEFAULT, help: "NAME:PORT,... of echo, discard, daytime, chargen" },
+        services: { default: DEFAULT, help: "what, and on which port" },
       },
     },
     (flags) => parse_services(flags.services),

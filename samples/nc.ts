@@ -6,7 +6,14 @@
 import { connect, SyscallError } from "../mod.ts";
 import type { Conn } from "../mod.ts";
 import { listen } from "../mod.ts";
-import { parse_number, program_args, program_boot, program_exit } from "./lib/nic.ts";
+import {
+  parse_address,
+  parse_number,
+  program_args,
+  program_boot,
+  program_exit,
+  UsageError,
+} from "./lib/nic.ts";
 import type { program } from "./lib/nic.ts";
 import { gethostbyname, ResolveError } from "../tools/lib/resolv.ts";
 import { tcp_listen, tcp_serve } from "./lib/server.ts";
@@ -18,7 +25,7 @@ const PORTS: Record<string, number> = { echo: 7, discard: 9, daytime: 13, charge
 const p: program = {
   name: "nc",
   summary: "A connection on stdin and stdout.",
-  positional: "[HOST] PORT",
+  positional: "HOST PORT | --listen PORT",
   positionals: [1, 2],
   flags: {
     listen: { default: false, help: "wait for a connection to PORT" },
@@ -26,12 +33,20 @@ const p: program = {
   },
 };
 
-const { args, nic } = program_args(p, Deno.args, (a) => ({
-  listening: a.switches.listen || a.positionals.length === 1,
-  host: a.positionals.length === 2 ? a.positionals[0] : "",
-  port: parse_number("port", a.positionals[a.positionals.length - 1], 1, 65535),
-  dns: a.flags.dns,
-}));
+const { args, nic } = program_args(p, Deno.args, (a) => {
+  const { positionals, flags } = a;
+  const [host, port] = positionals.length === 2 ? positionals : ["", positionals[0]];
+  if (a.switches.listen !== (host === "")) {
+    throw new UsageError("HOST PORT is wanted, or --listen PORT");
+  }
+  if (/^[\d.]+$/.test(host)) parse_address("HOST", host);
+  return {
+    listening: a.switches.listen,
+    host,
+    port: parse_number("port", port, 1, 65535),
+    dns: flags.dns && parse_address("--dns", flags.dns),
+  };
+});
 const run = await program_boot(p, nic);
 if (run.peer !== null) {
   for (const [name, port] of Object.entries(PORTS)) {

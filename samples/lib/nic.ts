@@ -76,7 +76,19 @@ function parse_mac(s: string): Uint8Array {
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(s)) {
     throw new UsageError(`'${s}' is no Ethernet address`);
   }
-  return Uint8Array.from(s.split(":"), (b) => parseInt(b, 16));
+  const mac = Uint8Array.from(s.split(":"), (b) => parseInt(b, 16));
+  if ((mac[0] & 1) !== 0) throw new UsageError(`'${s}' is the Ethernet address of a group`);
+  return mac;
+}
+
+/** An address, as it was given. */
+export function parse_address(what: string, s: string): string {
+  try {
+    inet_addr(s);
+    return s;
+  } catch (e) {
+    throw new UsageError(`${what}: ${(e as Error).message}`);
+  }
 }
 
 /** An address with prefix length, as it was given. */
@@ -105,22 +117,19 @@ function parse_nic(a: Record<string, unknown>): nic_flags {
   if (type !== "wire" && type !== "tun" && type !== "tap") {
     throw new UsageError(`--nic=${type}: wire, tun or tap is wanted`);
   }
-  const gateway = str("gateway");
-  if (gateway !== undefined) {
-    try {
-      inet_addr(gateway);
-    } catch (e) {
-      throw new UsageError(`--gateway: ${(e as Error).message}`);
-    }
+  const dev = str("dev");
+  if (dev !== undefined && !/^(?!\.\.?$)[^\s/:]{1,15}$/.test(dev)) {
+    throw new UsageError(`--dev=${dev}: the name of an interface is wanted, 1 to 15 letters`);
   }
+  const gateway = str("gateway");
   const mac = str("mac");
   const mtu = str("mtu");
   return {
     type,
-    dev: str("dev"),
+    dev,
     address: parse_cidr("address", str("address") ?? "198.51.100.2/24"),
     host_address: parse_cidr("host-address", str("host-address") ?? "198.51.100.1/24"),
-    gateway,
+    gateway: gateway === undefined ? undefined : parse_address("--gateway", gateway),
     mtu: mtu === undefined ? undefined : parse_number("mtu", mtu, 68, 65535),
     offload: a["offload"] !== false,
     mac: mac === undefined ? undefined : parse_mac(mac),
@@ -152,7 +161,6 @@ function parse(p: program, argv: string[]): program_flags | null {
   }
   for (const name of [...NIC_STRINGS, ...strings]) {
     if (a[name] === "") throw new UsageError(`--${name} wants a value`);
-    if (Array.isArray(a[name])) throw new UsageError(`--${name} is given twice`);
   }
   const flags: Record<string, string> = {};
   const switches: Record<string, boolean> = {};
