@@ -47,6 +47,7 @@ import {
   netif_carrier_off,
   netif_carrier_on,
   netif_napi_add,
+  netif_receive_skb,
   register_netdevice,
   unregister_netdevice,
 } from "../../net/core/dev.ts";
@@ -84,7 +85,8 @@ function veth_poll(napi: napi_struct, budget: number): number {
   while (done < budget) {
     const skb = __skb_dequeue(priv.xdp_ring);
     if (skb === null) break;
-    napi_gro_receive(napi, skb);
+    if ((napi.dev.features & NETIF_F_GRO) !== 0) napi_gro_receive(napi, skb);
+    else netif_receive_skb(skb);
     done++;
   }
   if (done < budget) napi_complete_done(napi, done);
