@@ -8,6 +8,7 @@ import { register_random_source } from "../../include/linux/random.ts";
 import { early_irq_init, irq_set_chip } from "../../kernel/irq/irqdesc.ts";
 import { register_ksoftirqd } from "../../kernel/softirq.ts";
 import { timekeeping_init } from "../../kernel/time/timekeeping.ts";
+import { register_net_rx_oops } from "../../net/core/dev.ts";
 import { tun_chrdev_register } from "../../drivers/tun/tun.ts";
 import { deno_clocksource, deno_random_source } from "./clocksource.ts";
 import { cpu_idle_init } from "./process.ts";
@@ -27,6 +28,8 @@ export type { tuntap_options } from "./tuntap.ts";
 /** Entropy and the host's devices. */
 export function setup_arch(): void {
   register_random_source(deno_random_source);
+  // One bad packet must not stop the stack, but whoever runs it should know.
+  register_net_rx_oops((error) => console.error("tuxnet: a packet made the stack fail:", error));
   tun_chrdev_register(os_tun_chrdev_ops);
 }
 
