@@ -30,8 +30,9 @@ export async function write_all(u: userland, fd: number, p: Uint8Array): Promise
 export function tcp_listen(u: userland, port: number): number {
   const fd = check(u.sys_socket(AF_INET, SOCK_STREAM, 0), "socket");
   u.sys_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, Uint8Array.of(1, 0, 0, 0));
-  check(u.sys_bind(fd, { sin_family: AF_INET, sin_port: port, sin_addr: INADDR_ANY }), "bind");
-  check(u.sys_listen(fd, 511), "listen");
+  const sin = { sin_family: AF_INET, sin_port: port, sin_addr: INADDR_ANY };
+  check(u.sys_bind(fd, sin), "bind", `0.0.0.0:${port}`);
+  check(u.sys_listen(fd, 511), "listen", `0.0.0.0:${port}`);
   return fd;
 }
 

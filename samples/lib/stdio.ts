@@ -8,7 +8,10 @@ async function write_stdout(p: Uint8Array): Promise<void> {
   for (let off = 0; off < p.length;) off += await Deno.stdout.write(p.subarray(off));
 }
 
-/** Until the peer has closed; the end of stdin closes our direction. Throws SyscallError. */
+/**
+ * Until both directions are closed, ours by the end of stdin; a person at a terminal is not waited for when the peer
+ * has closed. Throws SyscallError.
+ */
 export async function pump(conn: Conn): Promise<void> {
   const out = (async () => {
     const p = new Uint8Array(65536);
@@ -20,12 +23,13 @@ export async function pump(conn: Conn): Promise<void> {
     await conn.closeWrite();
   })();
   // What can't be sent any more is told by read() as well.
-  out.catch(() => {});
+  const sent = out.catch(() => {});
   const p = new Uint8Array(65536);
   for (;;) {
     const n = await conn.read(p);
     if (n === null) break;
     await write_stdout(p.subarray(0, n));
   }
+  if (!Deno.stdin.isTerminal()) await sent;
   conn.close();
 }
