@@ -89,6 +89,7 @@ import {
 import type { dst_entry } from "../../include/net/dst.ts";
 import { flowi4 } from "../../include/net/flow.ts";
 import {
+  ICSK_ACK_NOMEM,
   ICSK_ACK_NOW,
   ICSK_ACK_PUSHED,
   ICSK_ACK_PUSHED2,
@@ -2488,10 +2489,10 @@ function tcp_cong_control(
   tcp_update_pacing_rate(sk);
 }
 
-/** The segment is newer than the one that gave the window, or offers more. @rfc 9293 3.10.7.4 */
+/** The segment is newer than the one that gave the window, or offers more, or closes it. @rfc 9293 3.10.7.4 */
 function tcp_may_update_window(tp: tcp_sock, ack: number, ack_seq: number, nwin: number): boolean {
   return after(ack, tp.snd_una) || after(ack_seq, tp.snd_wl1) ||
-    (ack_seq === tp.snd_wl1 && nwin > tp.snd_wnd);
+    (ack_seq === tp.snd_wl1 && (nwin > tp.snd_wnd || nwin === 0));
 }
 
 function tcp_snd_una_update(tp: tcp_sock, ack: number): void {
@@ -3458,13 +3459,17 @@ function tcp_data_queue(sk: sock, skb: sk_buff): void {
 /** In order and in the window: to the receive queue, with what it puts in order. @local */
 function tcp_queue_and_out(sk: sock, skb: sk_buff): void {
   const tp = tcp_sk(sk);
-  if (skb_queue_len(sk.sk_receive_queue) === 0) {
-    sk_forced_mem_schedule(sk, skb.truesize);
-  } else if (tcp_try_rmem_schedule(sk, skb, skb.truesize) !== 0) {
-    NET_INC_STATS(sk.skc_net, LINUX_MIB_TCPRCVQDROP);
+  if (tcp_try_rmem_schedule(sk, skb, skb.truesize) !== 0) {
+    // The peer is told to stop, by a window of 0.
+    tp.icsk_ack.pending |= ICSK_ACK_NOMEM | ICSK_ACK_NOW;
+    inet_csk_schedule_ack(sk);
     sk.sk_data_ready(sk);
-    tcp_drop_reason(sk, skb, SKB_DROP_REASON_PROTO_MEM);
-    return;
+    if (skb_queue_len(sk.sk_receive_queue) !== 0 && skb.len !== 0) {
+      NET_INC_STATS(sk.skc_net, LINUX_MIB_TCPRCVQDROP);
+      tcp_drop_reason(sk, skb, SKB_DROP_REASON_PROTO_MEM);
+      return;
+    }
+    sk_forced_mem_schedule(sk, skb.truesize);
   }
   const eaten = tcp_queue_rcv(sk, skb);
   const fragstolen = coalesced.fragstolen;
