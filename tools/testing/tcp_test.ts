@@ -43,6 +43,9 @@ import { SOCK_NONBLOCK, SOCK_STREAM } from "../../include/linux/net.ts";
 import { SOL_TCP } from "../../include/linux/socket.ts";
 import { fcheck } from "../../fs/file.ts";
 import { local_bh_disable, local_bh_enable } from "../../kernel/softirq.ts";
+import { del_timer, mod_timer } from "../../kernel/time/timer.ts";
+import { jiffies } from "../../include/linux/jiffies.ts";
+import { timer_list, timer_setup } from "../../include/linux/timer.ts";
 import { update_wall_time } from "../../kernel/time/timekeeping.ts";
 import {
   csum_fold,
@@ -354,9 +357,12 @@ export class tcp_peer {
     assertEquals(this.queue.map((s) => this.show(s)), [], "sent before");
     const start = this.t.now();
     const limit = start + ms * 1.15 + 3;
-    const reached = (): boolean => this.queue.length > 0 || this.t.now() >= limit;
-    // A timer of our own, lest nothing be pending.
-    while (!reached()) await this.t.sim.run_until(Math.min(limit, this.t.now() + 1) * HZ_MS);
+    // A timer of our own ends the wait.
+    const timer = new timer_list<tcp_peer>(this);
+    timer_setup(timer, () => {}, 0);
+    mod_timer(timer, (jiffies + Math.ceil(limit - start)) | 0);
+    await this.t.sim.run_until(() => this.queue.length > 0 || this.t.now() >= limit);
+    del_timer(timer);
     const s = this.queue[0];
     if (s === undefined) fail(`[${flags}] expected in ${ms} ms, but the stack sent nothing`);
     const took = s.time - start;
