@@ -97,6 +97,7 @@ export function fqdir_exit(fqd: fqdir): void {
   for (let i = 0; i < fqd.rhashtable.length; i++) {
     while (fqd.rhashtable[i] !== null) {
       const q = fqd.rhashtable[i]!;
+      q.refcnt++;
       inet_frag_kill(q);
       inet_frag_put(q);
     }
