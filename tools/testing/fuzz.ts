@@ -382,14 +382,11 @@ class attack {
     const from_a = (skb: sk_buff): number => {
       const f = bytes(skb);
       if (f[12] === 8 && f[13] === 0) remember(this.s.heard, f.slice(ETH_HLEN), 64);
-      const dst = new DataView(f.buffer).getInt32(30);
       const arp = f[12] === ETH_P_ARP >> 8 && f[13] === (ETH_P_ARP & 255);
-      if (!this.cut && (arp ? (f[0] & 1) !== 0 : dst === REAL)) {
-        this.to_b.push(skb);
-      } else {
-        kfree_skb(skb);
-      }
-      if (arp && f[21] === 1) this.resolve(new DataView(f.buffer).getInt32(38));
+      const dst = new DataView(f.buffer).getInt32(arp ? 38 : 30);
+      if (!this.cut && (dst === REAL || (arp && (f[0] & 1) !== 0))) this.to_b.push(skb);
+      else kfree_skb(skb);
+      if (arp && f[21] === 1) this.resolve(dst);
       return NETDEV_TX_OK;
     };
     const from_b = (skb: sk_buff): number => {
