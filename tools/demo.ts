@@ -5,11 +5,12 @@
 // client from a server on the kernel's stack. Where there is no TUN the same goes on between two hosts in this process.
 
 import { createHash } from "node:crypto";
-import { boot, check, connect, inet_addr } from "../mod.ts";
+import { boot, check, connect, inet_addr, inet_ntoa } from "../mod.ts";
 import type { host, machine, userland } from "../mod.ts";
 import { in_private_netns, is_private_netns, private_netns_support } from "../arch/deno/netns.ts";
 import { SOL_TCP } from "../include/linux/socket.ts";
 import { IPPROTO_TCP } from "../include/uapi/linux/in.ts";
+import type { sockaddr } from "../include/uapi/linux/in.ts";
 import { ETH_P_IP } from "../include/uapi/linux/if_ether.ts";
 import type { net_device } from "../include/linux/netdevice.ts";
 import { msleep } from "../kernel/time/timer.ts";
@@ -28,6 +29,7 @@ import { tcpdump } from "./lib/tcpdump.ts";
 const OURS = "198.51.100.2";
 const THEIRS = "198.51.100.1";
 const FILE_BYTES = 20_000_000;
+const PAGE = "<h1>Served by tuxnet</h1>\n";
 const TCPHDR_SYN = 2;
 
 function say(line: string): void {
@@ -41,7 +43,7 @@ function heading(line: string): void {
 /** A folder with a page and a file; the file's SHA-256. */
 function make_root(): { root: string; sha256: string } {
   const root = Deno.makeTempDirSync({ prefix: "tuxnet-demo-" });
-  Deno.writeTextFileSync(`${root}/index.html`, "<h1>Served by tuxnet</h1>\n");
+  Deno.writeTextFileSync(`${root}/index.html`, PAGE);
   const file = new Uint8Array(FILE_BYTES);
   const words = new Uint32Array(file.buffer, 0, FILE_BYTES >> 2);
   for (let i = 0, x = 1; i < words.length; i++) words[i] = x = Math.imul(x, 1664525) + 1013904223;
@@ -68,14 +70,45 @@ function show_handshakes(dev: net_device): () => void {
   });
 }
 
-/** The ss line of a socket of ours. */
-function ss_line(u: userland, fd: number): string {
+/** A connection as ss shows it: addresses, and what it knows. */
+interface ss_lines {
+  addresses: string;
+  info: string;
+}
+
+/** A socket of ours. */
+function ss(u: userland, fd: number): ss_lines {
   const info = new Uint8Array(TCP_INFO_SIZE);
   const name = new Uint8Array(16);
   check(u.sys_getsockopt(fd, SOL_TCP, TCP_INFO, info, Int32Array.of(info.length)) as number, "ss");
   u.sys_getsockopt(fd, SOL_TCP, TCP_CONGESTION, name, Int32Array.of(name.length));
   const congestion = new TextDecoder().decode(name.subarray(0, name.indexOf(0)));
-  return ss_info(tcp_info_decode(info), congestion);
+  const local = { sin_family: 0, sin_port: 0, sin_addr: 0 }, peer = { ...local };
+  u.sys_getsockname(fd, local);
+  u.sys_getpeername(fd, peer);
+  const text = (a: sockaddr): string => `${inet_ntoa(a.sin_addr)}:${a.sin_port}`;
+  return {
+    addresses: `${text(local)} ${text(peer)}`,
+    info: ss_info(tcp_info_decode(info), congestion),
+  };
+}
+
+/** Prints it, broken into lines of a hundred columns. */
+function say_ss(whose: string, when: string, lines: ss_lines | null): void {
+  if (lines === null) {
+    say(`  ss ${whose}: (no ss here)`);
+    return;
+  }
+  say(`  ss ${whose}, ${when}: ${lines.addresses}`);
+  let line = "";
+  for (const word of lines.info.split(" ")) {
+    if (line.length + word.length > 94) {
+      say(`     ${line}`);
+      line = "";
+    }
+    line += ` ${word}`;
+  }
+  say(`     ${line}`);
 }
 
 /** Runs a program of the host; its output, or null where there is no such program. */
@@ -92,11 +125,12 @@ async function run(argv: string[]): Promise<string | null> {
   }
 }
 
-/** The line of the host's own ss about its end of a connection with us, or null. */
-async function host_ss(port: number): Promise<string | null> {
-  const out = await run(["ss", "-tinH", `( sport = :${port} or dport = :${port} )`]);
+/** What the host's own ss says of its end of a connection with us, or null. */
+async function host_ss(port: number): Promise<ss_lines | null> {
+  const out = await run(["ss", "-tinHO", `( sport = :${port} or dport = :${port} )`]);
   const line = out?.split("\n").find((l) => /\bwscale:/.test(l));
-  return line === undefined ? null : line.trim();
+  const m = /^\S+ +\d+ +\d+ +(\S+) +(\S+) +(.*?) *$/.exec(line ?? "");
+  return m === null ? null : { addresses: `${m[1]} ${m[2]}`, info: m[3] };
 }
 
 interface transfer {
@@ -118,7 +152,7 @@ function report(what: string, t: transfer, sha256: string): boolean {
 /** Fetches by the host's curl, or by Deno's fetch where there is none; `half`: called in between. */
 async function host_fetch(
   url: string,
-  half: () => Promise<void>,
+  half: () => void,
 ): Promise<transfer & { client: string; text: string }> {
   const start = performance.now();
   const sha256 = createHash("sha256");
@@ -145,21 +179,21 @@ async function host_fetch(
     if (bytes < 1000) text += new TextDecoder().decode(p);
     if (!asked && bytes >= FILE_BYTES / 2) {
       asked = true;
-      await half();
+      half();
     }
   }
   const seconds = (performance.now() - start) / 1000;
   return { client, text, bytes, seconds, sha256: sha256.digest("hex") };
 }
 
-/** Serves on our stack, and shows the ss line of each connection as it ends. */
-function serve(h: host, root: string, port: number, ss: (line: string) => void): void {
+/** Serves on our stack, and tells of each connection as it ends. */
+function serve(h: host, root: string, port: number, tell: (lines: ss_lines) => void): void {
   const u = h.task("http");
   const service = http_service(root);
   void tcp_serve(u, tcp_listen(u, port), async (u, fd) => {
     const dup = check(u.sys_dup(fd), "dup");
     await service(u, fd);
-    ss(ss_line(u, dup));
+    tell(ss(u, dup));
     await u.sys_close(dup);
   });
 }
@@ -172,40 +206,42 @@ async function on_tap(m: machine, root: string, sha256: string): Promise<boolean
     host_address: inet_addr(THEIRS),
     host_prefix_len: 24,
   }).ifconfig(`${OURS}/24`);
-  say(`tuxnet ${OURS} on ${nic.name}, the kernel's stack is ${THEIRS}`);
+  say(`tuxnet is ${OURS} on ${nic.name}; the kernel's own stack is ${THEIRS}`);
   const stop = show_handshakes(nic.dev);
-  let ours = "";
-  serve(h, root, 80, (line) => ours = line);
+  let ours: ss_lines | null = null;
+  let theirs: Promise<ss_lines | null> = Promise.resolve(null);
+  serve(h, root, 80, (lines) => ours = lines);
 
-  heading(`the host fetches http://${OURS}/ and /file from tuxnet`);
-  const page = await host_fetch(`http://${OURS}/`, () => Promise.resolve());
-  say(`  ${page.client}: ${page.text.trim()}`);
-  let theirs: string | null = null;
-  const got = await host_fetch(`http://${OURS}/file`, async () => {
-    theirs = await host_ss(80);
-  });
+  heading(`the host gets http://${OURS}/ and http://${OURS}/file from tuxnet`);
+  const page = await host_fetch(`http://${OURS}/`, () => {});
+  say(`  ${page.client} got ${page.text.trim()}`);
+  const got = await host_fetch(`http://${OURS}/file`, () => theirs = host_ss(80));
   await msleep(50);
-  let ok = report(got.client, got, sha256);
-  say(`  tuxnet's end: ${ours}`);
-  say(`  kernel's end: ${theirs ?? "(no ss here)"}`);
+  let ok = page.text === PAGE;
+  ok = report(`${got.client} got`, got, sha256) && ok;
+  say_ss("tuxnet", "at the end", ours);
+  say_ss("kernel", "halfway", await theirs);
 
-  heading(`tuxnet fetches http://${THEIRS}:8080/file from the host`);
+  heading(`tuxnet gets http://${THEIRS}:8080/file from the host`);
   const server = Deno.serve(
     { hostname: THEIRS, port: 8080, onListen: () => {} },
-    async () => new Response((await Deno.open(`${root}/file`)).readable),
+    async () => {
+      const headers = { "content-length": String(FILE_BYTES) };
+      return new Response((await Deno.open(`${root}/file`)).readable, { headers });
+    },
   );
-  ok = await fetch_file(h, 8080, async () => theirs = await host_ss(8080), sha256) && ok;
-  say(`  kernel's end: ${theirs ?? "(no ss here)"}`);
+  ok = await fetch_file(h, 8080, () => theirs = host_ss(8080), sha256) && ok;
+  say_ss("kernel", "halfway", await theirs);
   await server.shutdown();
   stop();
   return ok;
 }
 
-/** Fetches the file as a client on h; `half`: called in between. */
+/** Gets the file as a client on h; `half`: called in between. */
 async function fetch_file(
   h: host,
   port: number,
-  half: () => Promise<unknown>,
+  half: () => void,
   sha256: string,
 ): Promise<boolean> {
   const u = h.task("http_get");
@@ -213,14 +249,14 @@ async function fetch_file(
   await using conn = await connect(u, { hostname: THEIRS, port });
   let bytes = 0;
   let asked = false;
-  const got = await http_get(conn, url, async (p) => {
+  const got = await http_get(conn, url, (p) => {
     bytes += p.length;
     if (asked || bytes < FILE_BYTES / 2) return;
     asked = true;
-    await half();
+    half();
   });
-  const ok = report("http_get", got, sha256);
-  say(`  tuxnet's end: ${ss_line(u, conn.rid)}`);
+  const ok = report("tuxnet got", got, sha256);
+  say_ss("tuxnet", "at the end", ss(u, conn.rid));
   return ok;
 }
 
@@ -232,12 +268,12 @@ async function on_wire(m: machine, root: string, sha256: string): Promise<boolea
   nic_a.ifconfig(`${OURS}/24`);
   nic_b.ifconfig(`${THEIRS}/24`);
   const stop = show_handshakes(nic_a.dev);
-  let theirs = "";
-  serve(b, root, 80, (line) => theirs = line);
-  heading(`host client ${OURS} fetches http://${THEIRS}/file from host server`);
-  const ok = await fetch_file(a, 80, () => Promise.resolve(), sha256);
+  let theirs: ss_lines | null = null;
+  serve(b, root, 80, (lines) => theirs = lines);
+  heading(`host client, ${OURS}, gets http://${THEIRS}/file from host server`);
+  const ok = await fetch_file(a, 80, () => {}, sha256);
   await msleep(50);
-  say(`  server's end: ${theirs}`);
+  say_ss("server", "at the end", theirs);
   stop();
   return ok;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Installs the host's programs that the interop tests talk to: curl, nc, ping. Runs before the tests. As root
+// Installs the host's programs that the interop tests talk to: curl, nc, ping, ip, tcpdump. Runs before the tests. As root
 // on Debian or a relative it installs what is missing; elsewhere it says what is missing and goes on.
 
 const WANTED: readonly (readonly [string, string])[] = [
@@ -8,6 +8,8 @@ const WANTED: readonly (readonly [string, string])[] = [
   ["nc", "netcat-openbsd"],
   ["ping", "iputils-ping"],
   ["unshare", "util-linux"],
+  ["ip", "iproute2"],
+  ["tcpdump", "tcpdump"],
 ];
 
 function exists(path: string): boolean {

@@ -11,22 +11,19 @@ import {
   TCPI_OPT_TIMESTAMPS,
   TCPI_OPT_WSCALE,
 } from "../../include/uapi/linux/tcp.ts";
-import { TCP_INFINITE_SSTHRESH } from "../../include/net/tcp.ts";
 
-/** us as ms with the digits that ss prints. */
+/** us as ms, six digits at most. */
 function ms(us: number): string {
-  return String(Number((us / 1000).toPrecision(us < 1e6 ? 3 : 6)));
+  return String(Number((us / 1000).toPrecision(6)));
 }
 
-/** bits per second in ss's way: 'send 1.16Gbps'. */
-export function sprint_bw(bytes_per_second: number): string {
-  const bps = bytes_per_second * 8;
-  if (bps > 1e12) return `${(bps / 1e12).toFixed(1)}Tbps`;
-  if (bps > 1e9) return `${(bps / 1e9).toFixed(1)}Gbps`;
-  if (bps > 1e6) return `${(bps / 1e6).toFixed(1)}Mbps`;
-  if (bps > 1e3) return `${(bps / 1e3).toFixed(1)}Kbps`;
-  return `${bps.toFixed(0)}bps`;
+/** Bytes per second as ss prints them with -n: '1158400000bps'. */
+function sprint_bw(bytes_per_second: number): string {
+  return `${(bytes_per_second * 8).toFixed(0)}bps`;
 }
+
+/** Larger than this, ss takes it for not set. */
+const SSTHRESH_SHOWN = 0xffff;
 
 /** The second line of ss. `congestion`: the name of the congestion control. */
 export function ss_info(i: tcp_info, congestion: string): string {
@@ -50,7 +47,7 @@ export function ss_info(i: tcp_info, congestion: string): string {
   add("rcvmss", i.tcpi_rcv_mss);
   add("advmss", i.tcpi_advmss);
   add("cwnd", i.tcpi_snd_cwnd);
-  if (i.tcpi_snd_ssthresh < TCP_INFINITE_SSTHRESH) add("ssthresh", i.tcpi_snd_ssthresh);
+  if (i.tcpi_snd_ssthresh < SSTHRESH_SHOWN) add("ssthresh", i.tcpi_snd_ssthresh);
   add("bytes_sent", i.tcpi_bytes_sent);
   add("bytes_retrans", i.tcpi_bytes_retrans);
   add("bytes_acked", i.tcpi_bytes_acked);
