@@ -69,8 +69,12 @@ export class Conn implements AsyncDisposable, Disposable {
   private readable_stream: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
   private writable_stream: WritableStream<Uint8Array> | null = null;
 
-  /** Takes over a connected socket. */
-  constructor(readonly userland: userland, fd: number) {
+  /** Takes over a connected socket; `on_close` is called when it is closed here. */
+  constructor(
+    readonly userland: userland,
+    fd: number,
+    private readonly on_close: () => void = () => {},
+  ) {
     const local = { ...ZERO }, remote = { ...ZERO };
     this.fd = fd;
     userland.sys_getsockname(fd, local);
@@ -119,14 +123,20 @@ export class Conn implements AsyncDisposable, Disposable {
     if (typeof ret === "number") check(ret, "setsockopt");
   }
 
-  /** Ends reads that wait, and closes. */
-  close(): void {
-    if (this.fd < 0) return;
+  /** Ends reads that wait, and closes: the promise, if any, is that of SO_LINGER. */
+  private end(): number | Promise<number> {
+    if (this.fd < 0) return 0;
     const fd = this.fd;
     this.fd = -1;
+    this.on_close();
     // A read that waits has the file open: it ends when there is nothing more to come.
     if (this.userland.task.waits.size > 0) this.userland.sys_shutdown(fd, SHUT_RD);
-    this.userland.sys_close(fd);
+    return this.userland.sys_close(fd);
+  }
+
+  /** Ends reads that wait, and closes. What was written still goes. */
+  close(): void {
+    this.end();
   }
 
   [Symbol.dispose](): void {
@@ -134,10 +144,7 @@ export class Conn implements AsyncDisposable, Disposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.fd < 0) return;
-    const fd = this.fd;
-    this.fd = -1;
-    await this.userland.sys_close(fd);
+    await this.end();
   }
 
   /** What comes, as a stream. */
@@ -240,15 +247,19 @@ export async function connect(u: userland, o: ConnectOptions): Promise<Conn> {
   o.signal?.throwIfAborted();
   const addr = sockaddr_of(hostname, o.port);
   const fd = check(u.sys_socket(AF_INET, SOCK_STREAM), "socket");
-  const on_abort = (): void => void u.sys_shutdown(fd, SHUT_RDWR);
+  let conn: Conn | null = null;
+  // The number may be another socket's once the connection is closed.
+  const on_abort = (): void => void u.sys_shutdown(conn === null ? fd : conn.rid, SHUT_RDWR);
+  const forget = (): void => o.signal?.removeEventListener("abort", on_abort);
   o.signal?.addEventListener("abort", on_abort, { once: true });
   try {
     const ret = await u.sys_connect(fd, addr);
     o.signal?.throwIfAborted();
     check(ret, "connect", `${hostname}:${o.port}`);
-    return new Conn(u, fd);
+    conn = new Conn(u, fd, forget);
+    return conn;
   } catch (e) {
-    o.signal?.removeEventListener("abort", on_abort);
+    forget();
     u.sys_close(fd);
     throw e;
   }
