@@ -3,6 +3,11 @@
 // deno task ftrace: the call chains of real packets, in the format of the kernel's function_graph tracer. Writes a mirror
 // of the tree with hooks in every function of the core, and runs a named session or a program from there.
 
+import {
+  in_private_netns,
+  is_private_netns,
+  private_netns_support,
+} from "../../arch/deno/netns.ts";
 import { DEFAULTS, FTRACE_ENV } from "./options.ts";
 import type { ftrace_options } from "./options.ts";
 import { mirror, ROOT } from "./mirror.ts";
@@ -23,7 +28,9 @@ flags:
   --help               this text
 GLOB: name with * ? [...]; several with commas, or the flag again
 sessions, two hosts on a wire in virtual time:
-${Object.entries(SESSIONS).map(([n, s]) => `  ${n.padEnd(20)} ${s.about}`).join("\n")}`;
+${Object.entries(SESSIONS).map(([n, s]) => `  ${n.padEnd(20)} ${s.about}`).join("\n")}
+on a TAP in a network namespace of its own:
+  tap                  the host's curl fetches from us, we send to its nc`;
 
 /** What the command line asks for. */
 interface request {
@@ -74,7 +81,8 @@ export function parse_args(argv: readonly string[]): request | null {
   }
   if (program.length === 0 && sessions.length === 0) throw new UsageError("which session?");
   const all = Object.keys(SESSIONS);
-  const unknown = sessions.find((s) => s !== "all" && !all.includes(s));
+  if (sessions.includes("tap") && sessions.length > 1) throw new UsageError("tap goes alone");
+  const unknown = sessions.find((s) => s !== "all" && s !== "tap" && !all.includes(s));
   if (unknown !== undefined) throw new UsageError(`no session '${unknown}'`);
   return { options, sessions: sessions.includes("all") ? all : sessions, program };
 }
@@ -85,11 +93,16 @@ function mirrored_program(dir: string, program: string): string {
   return path.startsWith(`${ROOT}/`) ? dir + path.slice(ROOT.length) : path;
 }
 
-/** Runs deno from the mirror; its exit code. */
-async function run(dir: string, args: string[], options: ftrace_options): Promise<number> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", `--config=${dir}/deno.json`, ...args],
-    env: { [FTRACE_ENV]: JSON.stringify(options) },
+/** The command that runs a module of the mirror. */
+function deno_run(dir: string, args: string[]): string[] {
+  const flags = ["run", "-A", "--no-check", "--quiet", `--config=${dir}/deno.json`];
+  return [Deno.execPath(), ...flags, ...args];
+}
+
+/** Runs it; its exit code. */
+async function run(argv: string[]): Promise<number> {
+  const child = new Deno.Command(argv[0], {
+    args: argv.slice(1),
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
@@ -115,8 +128,19 @@ if (import.meta.main) {
   }
   const { options, sessions, program } = asked;
   const dir = mirror();
+  Deno.env.set(FTRACE_ENV, JSON.stringify(options));
+  if (sessions[0] === "tap") {
+    const argv = deno_run(dir, [`${dir}/tools/ftrace/tap_main.ts`]);
+    if (is_private_netns()) Deno.exit(await run(argv));
+    const { why } = private_netns_support();
+    if (why !== undefined) {
+      console.error(`ftrace: ${why}`);
+      Deno.exit(1);
+    }
+    Deno.exit(await in_private_netns([], argv));
+  }
   if (program.length === 0) {
-    Deno.exit(await run(dir, [`${dir}/tools/ftrace/session_main.ts`, ...sessions], options));
+    Deno.exit(await run(deno_run(dir, [`${dir}/tools/ftrace/session_main.ts`, ...sessions])));
   }
   let path: string;
   try {
@@ -126,5 +150,5 @@ if (import.meta.main) {
     Deno.exit(2);
   }
   const preload = `--preload=${dir}/tools/ftrace/preload.ts`;
-  Deno.exit(await run(dir, [preload, path, ...program.slice(1)], options));
+  Deno.exit(await run(deno_run(dir, [preload, path, ...program.slice(1)])));
 }
