@@ -5,7 +5,12 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { living_files } from "./fs/file_table.ts";
 import { AF_INET } from "./include/linux/socket.ts";
-import { SOCK_STREAM } from "./include/linux/net.ts";
+import { jiffies } from "./include/linux/jiffies.ts";
+import { SOCK_DGRAM, SOCK_STREAM } from "./include/linux/net.ts";
+import { EINTR } from "./include/uapi/asm-generic/errno.ts";
+import { timers_pending } from "./kernel/time/timer.ts";
+import { living_socks } from "./net/core/sock.ts";
+import { living_sockets } from "./net/socket.ts";
 import { boot, connect, DeadlockError, LeakError, listen } from "./mod.ts";
 import { alloc_skb, kfree_skb } from "./net/core/skbuff.ts";
 import { inet_forward_change } from "./net/ipv4/devinet.ts";
@@ -73,6 +78,73 @@ Deno.test("three hosts in a row forward by their routes", async () => {
   const c = await m.sim!.run_until(connect(a.task("a"), { hostname: "10.0.2.2", port: 7 }));
   assertEquals(c!.localAddr.hostname, "10.0.1.2");
   l.close();
+});
+
+Deno.test("one simulated machine after another starts afresh, whatever was open", async () => {
+  const run = async (): Promise<unknown[]> => {
+    const m = boot({ clock: "sim", seed: 3 });
+    const u = m.host("a").task("a");
+    const l = listen(u, { port: 7 });
+    const conns = [];
+    for (let i = 0; i < 20; i++) {
+      const accepted = l.accept();
+      conns.push(await m.sim!.run_until(connect(u, { port: 7 })), await accepted);
+    }
+    for (const c of conns) await c!.write(new Uint8Array(1000));
+    assertEquals(living_files.size, 41);
+    const state = [
+      m.sim!.now(),
+      jiffies,
+      u.task.pid,
+      conns.map((c) => [c!.rid, c!.localAddr.port]),
+    ];
+    const asleep = u.sys_read(conns[0]!.rid, new Uint8Array(2000));
+    if (asleep instanceof Promise) throw new Error("it has 1000 bytes");
+    const waits = u.sys_accept(l.rid);
+    await m.shutdown();
+    assertEquals(await waits, -EINTR);
+    assertEquals([living_files.size, living_sockets.size, living_socks.size], [0, 0, 0]);
+    assertEquals(timers_pending().filter((t) => t !== "delayed_work_timer_fn"), []);
+    return state;
+  };
+  const one = await run();
+  assertEquals(await run(), one);
+  assertEquals(await run(), one);
+});
+
+Deno.test("shutdown() twice is once; a machine is gone then", async () => {
+  const m = boot({ clock: "sim" });
+  await m.shutdown();
+  await m.shutdown();
+  await using n = boot({ clock: "sim" });
+  assertEquals(n === m, false);
+});
+
+Deno.test("a deadlock names every wait: who sleeps, in what", async () => {
+  const m = boot({ clock: "sim" });
+  const a = m.host("a").task("acceptor"), r = m.host("a").task("reader");
+  const p = m.host("a").task("poller"), w = m.host("a").task("writer");
+  const l = listen(a, { port: 7 });
+  const accepted = l.accept();
+  const c = await m.sim!.run_until(connect(w, { port: 7 }));
+  const s = await accepted;
+  const waits: Promise<unknown>[] = [l.accept(), s.read(new Uint8Array(1))];
+  waits.push(Promise.resolve(p.sys_poll([], 0, -1)));
+  const udp = r.sys_socket(AF_INET, SOCK_DGRAM);
+  waits.push(Promise.resolve(r.sys_read(udp, new Uint8Array(1))));
+  const all = Promise.allSettled(waits);
+  const e = await assertRejects(() => m.sim!.run_until(Promise.race(waits)), DeadlockError);
+  for (
+    const wait of [
+      `acceptor/${a.task.pid} in accept`,
+      `acceptor/${a.task.pid} in sk_wait_data`,
+      `poller/${p.task.pid} in do_poll`,
+      `reader/${r.task.pid} in __skb_wait_for_more_packets`,
+    ]
+  ) assertEquals(e.message.includes(wait), true, `${wait}: ${e.message}`);
+  c!.close();
+  await m.shutdown();
+  await all;
 });
 
 Deno.test("two_hosts() throws LeakError for a packet that nobody frees", async () => {
