@@ -281,7 +281,9 @@ export class machine {
     this.sim = sim ?? (this.arch instanceof sim_machine ? this.arch : null);
     this.pages = nr_used_pages();
     living_tasks.clear();
-    start_kernel(this.arch, options);
+    // Tests boot often and have few connections; a host has those of TIME_WAIT besides.
+    const thash_entries = options.thash_entries ?? (sim === null ? 65536 : 0);
+    start_kernel(this.arch, { ...options, thash_entries });
     skb_debug(options.debug ?? false);
     this.hosts.set(init_net.name, new host(this, init_net));
   }
