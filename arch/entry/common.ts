@@ -342,7 +342,7 @@ export class userland {
   sys_getsockname(
     fd: number,
     addr: sockaddr | null,
-    addrlen: Int32Array | null = socklen(addr),
+    addrlen: Int32Array | null = name_socklen(addr),
   ): number {
     return this.call(nr.__NR_getsockname, fd, addr, addrlen) as number;
   }
@@ -350,7 +350,7 @@ export class userland {
   sys_getpeername(
     fd: number,
     addr: sockaddr | null,
-    addrlen: Int32Array | null = socklen(addr),
+    addrlen: Int32Array | null = name_socklen(addr),
   ): number {
     return this.call(nr.__NR_getpeername, fd, addr, addrlen) as number;
   }
@@ -453,4 +453,13 @@ export class userland {
 /** Room for the length of an address that is to be stored. */
 function socklen(addr: sockaddr | null): Int32Array | null {
   return addr === null ? null : Int32Array.of(SOCKADDR_IN_SIZE);
+}
+
+const name_len = new Int32Array(1);
+
+/** As socklen(), for calls that do not sleep: they share one. */
+function name_socklen(addr: sockaddr | null): Int32Array | null {
+  if (addr === null) return null;
+  name_len[0] = SOCKADDR_IN_SIZE;
+  return name_len;
 }
