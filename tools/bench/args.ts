@@ -3,6 +3,7 @@
 // What the benchmark measures, and its command line.
 
 import { parseArgs } from "@std/cli/parse-args";
+import type { ehash_load } from "./ehash.ts";
 
 /** What is asked of a figure: at least or at most `value`, in the figure's unit or as a ratio. */
 export interface floor {
@@ -23,8 +24,8 @@ export interface bench {
   nic?: "offload" | "plain";
   /** Both ends on one core. */
   pinned?: boolean;
-  /** Connections, for the kinds that are measured at several sizes. */
-  size?: number;
+  /** Connections in ehash, and how many of them have packets. */
+  load?: ehash_load;
   floor?: floor;
 }
 
@@ -86,15 +87,34 @@ export const benches: readonly bench[] = [
     pinned: true,
     floor: least(7_000),
   },
-  { name: "ehash-1", title: "ehash lookup at 1", unit: "ns", kind: "ehash", size: 1 },
-  { name: "ehash-1000", title: "ehash lookup at 1,000", unit: "ns", kind: "ehash", size: 1000 },
   {
-    name: "ehash-100000",
-    title: "ehash lookup at 100,000",
+    name: "ehash-1",
+    title: "ehash lookup at 1",
     unit: "ns",
     kind: "ehash",
-    size: 100_000,
+    load: { size: 1, busy: 1 },
+  },
+  {
+    name: "ehash-1000",
+    title: "ehash lookup at 1,000",
+    unit: "ns",
+    kind: "ehash",
+    load: { size: 1000, busy: 1000 },
+  },
+  {
+    name: "ehash-100000",
+    title: "  at 100,000, 1,000 of them busy",
+    unit: "ns",
+    kind: "ehash",
+    load: { size: 100_000, busy: 1000 },
     floor: { is: "most", value: 1.5, of: "ehash-1000" },
+  },
+  {
+    name: "ehash-busy",
+    title: "  at 100,000, all of them busy",
+    unit: "ns",
+    kind: "ehash",
+    load: { size: 100_000, busy: 100_000 },
   },
   {
     name: "memory",

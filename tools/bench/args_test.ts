@@ -11,7 +11,7 @@ Deno.test("bench_parse_args() takes names and what begins with them", () => {
   const names = (only: string) => bench_parse_args([`--only=${only}`])?.only.map((b) => b.name);
   assertEquals(names("wire"), ["wire"]);
   assertEquals(names("rr,memory"), ["rr", "rr-pinned", "memory"]);
-  assertEquals(names("ehash"), ["ehash-1", "ehash-1000", "ehash-100000"]);
+  assertEquals(names("ehash"), ["ehash-1", "ehash-1000", "ehash-100000", "ehash-busy"]);
   assertEquals(names("in-plain"), ["in-plain"]);
 });
 

@@ -4,12 +4,15 @@
 // to ours, where Linux is measured beside the stack.
 
 import { OURS } from "./common.ts";
+import type { ehash_load } from "./ehash.ts";
 
 const PEER = new URL("peer.ts", import.meta.url).pathname;
 const STACK = new URL("stack.ts", import.meta.url).pathname;
 const VETH_SERVER = "203.0.113.2";
 /** The core that both ends are pinned to. */
 const CORE = "0";
+/** The least that the first run of a process takes, ms: by then its compilers are done. */
+const WARM_UP = 4000;
 /** Longer than anything that goes well, ms. */
 const PATIENCE = 30_000;
 
@@ -184,7 +187,7 @@ async function run_client(
   pinned: boolean,
 ): Promise<number[]> {
   await using client = new child(
-    on_core(deno(PEER, ["client", kind, addr, ms, runs + 1]), pinned),
+    on_core(deno(PEER, ["client", kind, addr, Math.max(ms, WARM_UP), ms, runs]), pinned),
   );
   return (await client.all(PATIENCE + ms)).map(Number).slice(1);
 }
@@ -204,13 +207,14 @@ export async function run_nic(
 
 /** Figures of the stack within one process; the first run warms up. */
 export async function run_wire(ms: number, runs: number): Promise<number[]> {
-  await using stack = new child(deno(STACK, ["wire", ms, runs + 1]));
+  await using stack = new child(deno(STACK, ["wire", Math.max(ms, WARM_UP), ms, runs]));
   return (await stack.all(PATIENCE + ms)).map(Number).slice(1);
 }
 
-/** Figures of a lookup for each size. */
-export async function run_ehash(sizes: number[], runs: number): Promise<number[][]> {
-  await using stack = new child(deno(STACK, ["ehash", ...sizes, runs]));
+/** Figures of a lookup for each load. */
+export async function run_ehash(loads: ehash_load[], runs: number): Promise<number[][]> {
+  const args = loads.map(({ size, busy }) => `${size}/${busy}`);
+  await using stack = new child(deno(STACK, ["ehash", ...args, runs]));
   return JSON.parse((await stack.all(PATIENCE * 4))[0]);
 }
 

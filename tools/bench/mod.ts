@@ -65,9 +65,9 @@ class bench_run {
       case "memory":
         return await run_memory();
       case "ehash": {
-        const sizes = this.args.only.filter((o) => o.kind === "ehash").map((o) => o.size!);
-        this.ehash ??= run_ehash(sizes, RUNS);
-        return (await this.ehash)[sizes.indexOf(b.size!)];
+        const same = this.args.only.filter((o) => o.kind === "ehash");
+        this.ehash ??= run_ehash(same.map((o) => o.load!), RUNS);
+        return (await this.ehash)[same.indexOf(b)];
       }
       default:
         return await run_nic(b.kind, b.nic!, this.ms, RUNS, b.pinned ?? false);

@@ -2,7 +2,7 @@
 //
 // The other end of the benchmark: a program on the host's own TCP, with the same two roles as stack.ts has servers.
 //   peer.ts server KIND                    until it is killed; 'ready' when it listens
-//   peer.ts client KIND ADDRESS MS RUNS    one figure a line, of RUNS runs of MS ms
+//   peer.ts client KIND ADDRESS WARM MS RUNS    one figure a line: of WARM ms, then of RUNS runs of MS ms
 // It blocks in the C library's calls, as a C program would, which costs some 20 ns a call: it is never what the
 // figures tell.
 
@@ -173,7 +173,7 @@ if (import.meta.main) {
     server(kind);
   } else {
     const addr = sockaddr_in(inet_addr(rest[0]), PORT);
-    const ms = Number(rest[1]), runs = Number(rest[2]);
-    for (let i = 0; i < runs; i++) console.log(String(clients[kind](addr, ms)));
+    const [warm, ms, runs] = rest.slice(1).map(Number);
+    for (let i = 0; i <= runs; i++) console.log(String(clients[kind](addr, i === 0 ? warm : ms)));
   }
 }
