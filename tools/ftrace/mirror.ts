@@ -51,7 +51,7 @@ function* files(root: string, dir = ""): Generator<string> {
     if (LEFT_OUT.test(e.name)) continue;
     const path = dir + e.name;
     if (e.isDirectory) yield* files(root, `${path}/`);
-    else if (e.isFile && /\.(ts|json|pkt|tree)$/.test(e.name)) yield path;
+    else if (e.isFile && /\.(ts|json|lock|pkt|tree)$/.test(e.name)) yield path;
   }
 }
 
