@@ -4,6 +4,22 @@
 // packet_printer alone turns bytes into lines, and remembers ISNs to print sequence numbers relative to them.
 
 import { ETH_P_ALL, ETH_P_ARP, ETH_P_IP } from "../../include/uapi/linux/if_ether.ts";
+import {
+  ICMP_DEST_UNREACH,
+  ICMP_FRAG_NEEDED,
+  ICMP_HOST_ANO,
+  ICMP_HOST_ISOLATED,
+  ICMP_HOST_UNKNOWN,
+  ICMP_HOST_UNREACH,
+  ICMP_NET_ANO,
+  ICMP_NET_UNKNOWN,
+  ICMP_NET_UNREACH,
+  ICMP_PKT_FILTERED,
+  ICMP_PORT_UNREACH,
+  ICMP_PROT_UNREACH,
+  ICMP_SR_FAILED,
+  ICMP_TIME_EXCEEDED,
+} from "../../include/uapi/linux/icmp.ts";
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "../../include/uapi/linux/in.ts";
 import type { net_device, packet_type } from "../../include/linux/netdevice.ts";
 
@@ -86,18 +102,52 @@ function tcp_options(dv: DataView, off: number, end: number, rel: (seq: number) 
   return opts.join(",");
 }
 
-const ICMP_UNREACHABLE: Record<number, string> = {
-  0: "net unreachable",
-  1: "host unreachable",
-  2: "protocol unreachable",
-  3: "port unreachable",
-  4: "unreachable - need to frag",
+/** What is unreachable, by code: `dst` the address that the packet in the error went to. */
+const ICMP_UNREACHABLE: Record<number, (dst: string) => string> = {
+  [ICMP_NET_UNREACH]: (dst) => `net ${dst} unreachable`,
+  [ICMP_HOST_UNREACH]: (dst) => `host ${dst} unreachable`,
+  [ICMP_SR_FAILED]: (dst) => `${dst} unreachable - source route failed`,
+  [ICMP_NET_UNKNOWN]: (dst) => `net ${dst} unreachable - unknown`,
+  [ICMP_HOST_UNKNOWN]: (dst) => `host ${dst} unreachable - unknown`,
+  [ICMP_HOST_ISOLATED]: (dst) => `${dst} unreachable - source host isolated`,
+  [ICMP_NET_ANO]: (dst) => `net ${dst} unreachable - admin prohibited`,
+  [ICMP_HOST_ANO]: (dst) => `host ${dst} unreachable - admin prohibited`,
+  [ICMP_PKT_FILTERED]: (dst) => `host ${dst} unreachable - admin prohibited filter`,
 };
+
+/** The text of a destination unreachable whose header is at `at`. */
+function icmp_unreach(dv: DataView, at: number, plen: number): string {
+  const code = dv.getUint8(at + 1);
+  const inner = at + 8;
+  if (plen < 28) return `unreachable code ${code}`;
+  const dst = inet_ntoa(dv.getInt32(inner + 16));
+  if (code === ICMP_FRAG_NEEDED) {
+    const mtu = dv.getUint16(at + 6);
+    return `${dst} unreachable - need to frag${mtu === 0 ? "" : ` (mtu ${mtu})`}`;
+  }
+  const protocol = dv.getUint8(inner + 9);
+  if (code === ICMP_PROT_UNREACH) return `${dst} protocol ${protocol} unreachable`;
+  if (code === ICMP_PORT_UNREACH) {
+    const th = inner + (dv.getUint8(inner) & 15) * 4;
+    if (th + 4 > at + plen) return `${dst} port unreachable`;
+    const port = dv.getUint16(th + 2);
+    if (protocol === IPPROTO_TCP) return `${dst} tcp port ${port} unreachable`;
+    if (protocol === IPPROTO_UDP) return `${dst} udp port ${port} unreachable`;
+    return `${dst} protocol ${protocol} port ${port} unreachable`;
+  }
+  return ICMP_UNREACHABLE[code]?.(dst) ?? `${dst} unreachable - #${code}`;
+}
+
+/** Where the sequence numbers of a conversation are counted from, as seen by the sender of its first packet. */
+interface conversation {
+  seq: number;
+  ack: number;
+}
 
 /** Turns packets into lines. */
 export class packet_printer {
-  /** ISN per direction, "src.port > dst.port". */
-  private readonly isns = new Map<string, number>();
+  /** By "src.port > dst.port" of the first packet with an ACK. */
+  private readonly conversations = new Map<string, conversation>();
   private readonly absolute: boolean;
 
   /** `absolute`: sequence numbers as they are (tcpdump -S). */
@@ -118,8 +168,7 @@ export class packet_printer {
     if (ihl < 20 || plen < 0) return `IP bad-hlen ${ihl}`;
     const at = off + ihl;
     if ((frag_off & 0x1fff) !== 0) {
-      return `IP ${src} > ${dst}: ip-proto-${protocol} frag offset ${(frag_off & 0x1fff) * 8}, ` +
-        `length ${plen}`;
+      return `IP ${src} > ${dst}: ip-proto-${protocol}`;
     }
     if (protocol === IPPROTO_TCP && plen >= 20) return this.tcp(dv, at, plen, src, dst);
     if (protocol === IPPROTO_UDP && plen >= 8) {
@@ -131,6 +180,31 @@ export class packet_printer {
     return `IP ${src} > ${dst}: ip-proto-${protocol} ${plen}`;
   }
 
+  /**
+   * What a packet's numbers are relative to. As tcpdump has it: a conversation is known from its first packet with an ACK
+   * on, a SYN+ACK starts it anew, and that packet's own numbers are shown as they are.
+   */
+  private origin(
+    dv: DataView,
+    at: number,
+    fwd: string,
+    rev: string,
+  ): conversation & { first: boolean } {
+    const flags = dv.getUint8(at + 13);
+    if (this.absolute || (flags & 16) === 0) return { seq: 0, ack: 0, first: true };
+    const { conversations } = this;
+    const known = conversations.get(fwd);
+    const back = conversations.get(rev);
+    if ((known ?? back) === undefined || (flags & 2) !== 0) {
+      const c = { seq: dv.getInt32(at + 4), ack: (dv.getInt32(at + 8) - 1) | 0 };
+      if (back !== undefined) conversations.set(rev, { seq: c.ack, ack: c.seq });
+      else conversations.set(fwd, c);
+      return { ...c, first: true };
+    }
+    if (known !== undefined) return { ...known, first: false };
+    return { seq: back!.ack, ack: back!.seq, first: false };
+  }
+
   private tcp(dv: DataView, at: number, plen: number, src: string, dst: string): string {
     const sport = dv.getUint16(at);
     const dport = dv.getUint16(at + 2);
@@ -139,19 +213,20 @@ export class packet_printer {
     const doff = (dv.getUint8(at + 12) >> 4) * 4;
     const flags = dv.getUint8(at + 13);
     const fwd = `${src}.${sport} > ${dst}.${dport}`;
-    const rev = `${dst}.${dport} > ${src}.${sport}`;
-    const syn = (flags & 2) !== 0;
-    if (syn) this.isns.set(fwd, seq);
-    const seq_isn = this.absolute || syn ? 0 : this.isns.get(fwd) ?? 0;
-    const ack_isn = this.absolute ? 0 : this.isns.get(rev) ?? 0;
+    const { seq: seq_isn, ack: ack_isn, first } = this.origin(
+      dv,
+      at,
+      fwd,
+      `${dst}.${dport} > ${src}.${sport}`,
+    );
     const rel = (s: number, isn: number): number => (s - isn) >>> 0;
     const data = Math.max(0, plen - doff);
     let line = `IP ${fwd}: Flags [${tcp_flags(flags)}]`;
     if (data > 0 || (flags & 7) !== 0) {
-      line += `, seq ${rel(seq, seq_isn)}`;
-      if (data > 0) line += `:${rel((seq + data) | 0, seq_isn)}`;
+      line += `, seq ${rel(seq, first ? 0 : seq_isn)}`;
+      if (data > 0) line += `:${rel((seq + data) | 0, first ? 0 : seq_isn)}`;
     }
-    if ((flags & 16) !== 0) line += `, ack ${rel(ack, syn ? 0 : ack_isn)}`;
+    if ((flags & 16) !== 0) line += `, ack ${rel(ack, first ? 0 : ack_isn)}`;
     line += `, win ${dv.getUint16(at + 14)}`;
     if ((flags & 32) !== 0) line += `, urg ${dv.getUint16(at + 18)}`;
     if (doff > 20 && doff <= plen) {
@@ -170,12 +245,13 @@ export class packet_printer {
       return `${head} echo ${what}, id ${dv.getUint16(at + 4)}, seq ${dv.getUint16(at + 6)}, ` +
         `length ${plen}`;
     }
-    if (type === 3) {
-      const mtu = code === 4 ? ` (mtu ${dv.getUint16(at + 6)})` : "";
-      const what = ICMP_UNREACHABLE[code] ?? `unreachable code ${code}`;
-      return `${head} ${what}${mtu}, length ${plen}`;
+    if (type === ICMP_DEST_UNREACH) {
+      return `${head} ${icmp_unreach(dv, at, plen)}, length ${plen}`;
     }
-    if (type === 11) return `${head} time exceeded in-transit, length ${plen}`;
+    if (type === ICMP_TIME_EXCEEDED) {
+      const what = code === 0 ? "time exceeded in-transit" : "ip reassembly time exceeded";
+      return `${head} ${what}, length ${plen}`;
+    }
     return `${head} type-${type} code-${code}, length ${plen}`;
   }
 
