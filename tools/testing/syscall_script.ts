@@ -176,6 +176,7 @@ function show_option(name: string, v: Uint8Array): string {
 /** One script that is running. */
 class script {
   private readonly fds = new Map<string, number>();
+  private next_port = 2001;
   private readonly started = new Map<string, Promise<answer>>();
 
   constructor(readonly u: userland) {}
@@ -336,6 +337,47 @@ class script {
     return out.map((a) => String(a).replace(" len=", "/")).join(" ");
   }
 
+  /** A socket with SO_REUSEADDR, SO_REUSEPORT, both or neither ('-'). */
+  private async reusing(name: string, reuse: string): Promise<void> {
+    await this.step(`socket ${name} stream`);
+    if (reuse === "addr" || reuse === "both") await this.step(`set ${name} SO_REUSEADDR 1`);
+    if (reuse === "port" || reuse === "both") await this.step(`set ${name} SO_REUSEPORT 1`);
+  }
+
+  /**
+   * A has a port, in a state: may B bind it, with which address and options? One letter each: U not, u bind()
+   * but not listen(), '.' both.
+   */
+  private async conflict([state, addr, reuse]: string[]): Promise<answer> {
+    const out: string[] = [];
+    for (const b_addr of ["127.0.0.1", "*", "127.0.0.2"]) {
+      for (const b_reuse of ["-", "addr", "port", "both"]) {
+        const port = this.next_port++;
+        await this.reusing("A", reuse);
+        await this.step(`bind A ${addr}:${port}`);
+        if (state !== "bound") await this.step("listen A 5");
+        if (state === "connected" || state === "timewait") {
+          await this.step("socket C stream");
+          await this.step(`connect C 127.0.0.1:${port}`);
+          await this.step("accept A S");
+          await this.step("close A");
+        }
+        if (state === "timewait") {
+          await this.step("close S");
+          await this.step("close C");
+        }
+        await this.reusing("B", b_reuse);
+        const bound = await this.step(`bind B ${b_addr}:${port}`) === 0;
+        out.push(!bound ? "U" : await this.step("listen B 5") === 0 ? "." : "u");
+        for (const name of ["A", "B", "C", "S"]) {
+          if (this.fds.has(name)) await this.step(`close ${name}`);
+        }
+      }
+      out.push("|");
+    }
+    return out.slice(0, -1).join(" ");
+  }
+
   private async info(fd: number): Promise<tcp.tcp_info | number> {
     const v = new Uint8Array(256), len = Int32Array.of(256);
     const ret = await this.u.sys_getsockopt(fd, so.SOL_TCP, tcp.TCP_INFO, v, len);
@@ -402,6 +444,8 @@ class script {
         return await this.values(pos);
       case "lengths":
         return await this.lengths(pos);
+      case "conflict":
+        return await this.conflict(pos);
       case "state": {
         const i = await this.info(fd);
         return typeof i === "number" ? show(i) : STATES[i.tcpi_state];
