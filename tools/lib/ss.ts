@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// A connection's tcp_info as `ss -tin` prints it.
+// A connection's tcp_info as `ss -tino` prints it.
 
 import type { tcp_info } from "../../include/uapi/linux/tcp.ts";
 import {
