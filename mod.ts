@@ -81,8 +81,10 @@ export interface boot_options extends boot_params {
 
 /** A machine ended with something left. */
 export class LeakError extends Error {
+  /** What was left, one line each. */
   readonly leaks: readonly string[];
 
+  /** @see LeakError.leaks */
   constructor(leaks: readonly string[]) {
     super(`the machine leaked:\n  ${leaks.join("\n  ")}`);
     this.name = "LeakError";
@@ -103,8 +105,10 @@ function kernel<T>(fn: () => T): T {
 
 /** A network device of a host. */
 export class nic {
+  /** A device of a host, which must be registered: see host.nic(). */
   constructor(readonly host: host, readonly dev: net_device) {}
 
+  /** As `ip link` shows it: 'eth0'. */
   get name(): string {
     return this.dev.name;
   }
@@ -143,6 +147,7 @@ export class nic {
     check(kernel(() => inet_rtm_deladdr(this.host.net, ifm)), "SIOCDIFADDR", address);
   }
 
+  /** Sets it down: its routes go. Throws SyscallError. */
   down(): void {
     const { dev } = this;
     check(kernel(() => dev_change_flags(dev, dev.flags & ~IFF_UP)), "SIOCSIFFLAGS", dev.name);
@@ -156,8 +161,10 @@ export class nic {
 
 /** A host: a network namespace with its devices and programs. */
 export class host {
+  /** @see machine.host */
   constructor(readonly machine: machine, readonly net: net) {}
 
+  /** What it was called when it was made. */
   get name(): string {
     return this.net.name;
   }
@@ -202,6 +209,7 @@ export class host {
     this.route(SIOCADDRT, dst, via, dev);
   }
 
+  /** As `ip route del`. Throws SyscallError: ESRCH where there is no such route. */
   route_del(dst: string, via?: string, dev?: string): void {
     this.route(SIOCDELRT, dst, via, dev);
   }
@@ -268,6 +276,7 @@ let running: machine | null = null;
 
 /** A machine: the hosts of one process. */
 export class machine {
+  /** What the machine runs on. */
   readonly arch: arch_ops;
   /** Virtual time, of a simulated machine. */
   readonly sim: sim_machine | null;
@@ -370,6 +379,7 @@ export class machine {
     else await msleep(1);
   }
 
+  /** As shutdown(). */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
   }

@@ -177,8 +177,10 @@ export function do_exit(task: task_struct): void | Promise<void> {
 
 /** The system calls of one task: like libc's, but for -errno in place of errno. @local */
 export class userland {
+  /** The program. */
   readonly task: task_struct;
 
+  /** The calls of a program: see create_task(). */
   constructor(task: task_struct) {
     this.task = task;
   }
@@ -201,14 +203,19 @@ export class userland {
     return this.call(nr.__NR_socket, family, type, protocol) as number;
   }
 
+  /** -EOPNOTSUPP: Internet sockets come in no pairs. */
   sys_socketpair(family: number, type: number, protocol: number, sv: Int32Array): number {
     return this.call(nr.__NR_socketpair, family, type, protocol, sv) as number;
   }
 
+  /**
+   * 0, -EADDRINUSE, -EADDRNOTAVAIL, -EACCES below ip_unprivileged_port_start, -EINVAL if it is bound.
+   */
   sys_bind(fd: number, addr: sockaddr | null, addrlen = SOCKADDR_IN_SIZE): number {
     return this.call(nr.__NR_bind, fd, addr, addrlen) as number;
   }
 
+  /** `backlog` connections at most wait for accept(), no more than net.core.somaxconn. */
   sys_listen(fd: number, backlog: number): number {
     return this.call(nr.__NR_listen, fd, backlog) as number;
   }
@@ -232,6 +239,9 @@ export class userland {
     return this.call(nr.__NR_accept4, fd, addr, addrlen, flags);
   }
 
+  /**
+   * 0; -EINPROGRESS where it is O_NONBLOCK, else it sleeps: -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH.
+   */
   sys_connect(
     fd: number,
     addr: sockaddr | null,
@@ -252,10 +262,12 @@ export class userland {
     return do_syscall_64(nr.__NR_write, fd, buf, count);
   }
 
+  /** As sys_read(), into several buffers. */
   sys_readv(fd: number, vec: readonly iovec[], vlen = vec.length): number | Promise<number> {
     return this.call(nr.__NR_readv, fd, vec, vlen);
   }
 
+  /** As sys_write(), out of several buffers. */
   sys_writev(fd: number, vec: readonly iovec[], vlen = vec.length): number | Promise<number> {
     return this.call(nr.__NR_writev, fd, vec, vlen);
   }
@@ -270,6 +282,7 @@ export class userland {
     return this.call(nr.__NR_sendto, fd, buf, len, flags, null, 0);
   }
 
+  /** As sys_send(), to an address. */
   sys_sendto(
     fd: number,
     buf: Uint8Array,
@@ -281,10 +294,12 @@ export class userland {
     return this.call(nr.__NR_sendto, fd, buf, len, flags, addr, addrlen);
   }
 
+  /** Buffers, address and control messages; bytes sent. */
   sys_sendmsg(fd: number, msg: user_msghdr, flags = 0): number | Promise<number> {
     return this.call(nr.__NR_sendmsg, fd, msg, flags);
   }
 
+  /** Several messages; how many were sent, each with its bytes in msg_len. */
   sys_sendmmsg(
     fd: number,
     mmsg: readonly mmsghdr[],
@@ -294,6 +309,7 @@ export class userland {
     return this.call(nr.__NR_sendmmsg, fd, mmsg, vlen, flags);
   }
 
+  /** `flags` MSG_*: bytes received, 0 at the end. */
   sys_recv(
     fd: number,
     buf: Uint8Array,
@@ -315,6 +331,7 @@ export class userland {
     return this.call(nr.__NR_recvfrom, fd, buf, size, flags, addr, addrlen);
   }
 
+  /** As sys_recvfrom(), with control messages; msg_flags tells MSG_TRUNC and the like. */
   sys_recvmsg(fd: number, msg: user_msghdr, flags = 0): number | Promise<number> {
     return this.call(nr.__NR_recvmsg, fd, msg, flags);
   }
@@ -335,10 +352,12 @@ export class userland {
     return this.call(nr.__NR_shutdown, fd, how);
   }
 
+  /** 0 or -EBADF; sleeps only for SO_LINGER. */
   sys_close(fd: number): number | Promise<number> {
     return this.call(nr.__NR_close, fd);
   }
 
+  /** 0; stores our address. */
   sys_getsockname(
     fd: number,
     addr: sockaddr | null,
@@ -347,6 +366,7 @@ export class userland {
     return this.call(nr.__NR_getsockname, fd, addr, addrlen) as number;
   }
 
+  /** 0; stores the peer's address. -ENOTCONN. */
   sys_getpeername(
     fd: number,
     addr: sockaddr | null,
@@ -366,6 +386,7 @@ export class userland {
     return this.call(nr.__NR_setsockopt, fd, level, optname, optval, optlen);
   }
 
+  /** Stores the option in optval and its length in optlen. -ENOPROTOOPT. */
   sys_getsockopt(
     fd: number,
     level: number,
@@ -376,6 +397,7 @@ export class userland {
     return this.call(nr.__NR_getsockopt, fd, level, optname, optval, optlen);
   }
 
+  /** `cmd` F_GETFL, F_SETFL (O_NONBLOCK), F_DUPFD and the like. */
   sys_fcntl(fd: number, cmd: number, arg = 0): number {
     return this.call(nr.__NR_fcntl, fd, cmd, arg) as number;
   }
@@ -405,6 +427,7 @@ export class userland {
     return this.call(nr.__NR_select, n, inp, outp, exp, timeout);
   }
 
+  /** A descriptor for sys_epoll_ctl(). */
   sys_epoll_create1(flags = 0): number {
     return this.call(nr.__NR_epoll_create1, flags) as number;
   }
@@ -424,22 +447,27 @@ export class userland {
     return this.call(nr.__NR_epoll_wait, epfd, events, maxevents, timeout);
   }
 
+  /** Another descriptor for the same open file. */
   sys_dup(fd: number): number {
     return this.call(nr.__NR_dup, fd) as number;
   }
 
+  /** `newfd`, which is closed first if it is open. */
   sys_dup2(oldfd: number, newfd: number): number | Promise<number> {
     return this.call(nr.__NR_dup2, oldfd, newfd);
   }
 
+  /** As sys_dup2(), with O_CLOEXEC as a flag. */
   sys_dup3(oldfd: number, newfd: number, flags: number): number | Promise<number> {
     return this.call(nr.__NR_dup3, oldfd, newfd, flags);
   }
 
+  /** -ESPIPE: a socket has no place. */
   sys_lseek(fd: number, offset: number, whence: number): number {
     return this.call(nr.__NR_lseek, fd, offset, whence) as number;
   }
 
+  /** The number of the program. */
   sys_getpid(): number {
     return this.call(nr.__NR_getpid) as number;
   }

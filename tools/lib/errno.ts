@@ -6,10 +6,14 @@ import { errname } from "../../include/uapi/asm-generic/errno.ts";
 
 /** A system call failed. `code` is the name as in node ('ECONNREFUSED'), `errno` the positive number. */
 export class SyscallError extends Error {
+  /** The name: 'ECONNREFUSED'. */
   readonly code: string;
+  /** The number, positive. */
   readonly errno: number;
+  /** The call's name: 'connect'. */
   readonly syscall: string;
 
+  /** `errno` of either sign; `what` it was about, for the message. */
   constructor(errno: number, syscall: string, what = "") {
     const code = errname(errno);
     super(`${syscall} ${code}${what === "" ? "" : " " + what}`);

@@ -23,7 +23,9 @@ import { inet_addr, inet_ntoa } from "./inet.ts";
 
 /** An address as Deno has it. */
 export interface NetAddr {
+  /** Always TCP. */
   transport: "tcp";
+  /** A dotted quad. */
   hostname: string;
   port: number;
 }
@@ -37,12 +39,14 @@ export interface ConnectOptions {
   signal?: AbortSignal;
 }
 
+/** Where to listen, and how. */
 export interface ListenOptions {
   hostname?: string;
   /** 0: any free one. */
   port: number;
   /** Default 511, as node has it. */
   backlog?: number;
+  /** Others may listen on the same port, too (SO_REUSEPORT): connections are shared out. */
   reusePort?: boolean;
 }
 
@@ -63,7 +67,9 @@ function int(v: number): Uint8Array {
 
 /** A connection. */
 export class Conn implements AsyncDisposable, Disposable {
+  /** Our end. */
   readonly localAddr: NetAddr;
+  /** The peer's. */
   readonly remoteAddr: NetAddr;
   private fd: number;
   private readable_stream: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
@@ -110,10 +116,12 @@ export class Conn implements AsyncDisposable, Disposable {
     check(await this.userland.sys_shutdown(this.fd, SHUT_WR), "shutdown");
   }
 
+  /** TCP_NODELAY: small writes go at once. Throws SyscallError. */
   setNoDelay(on = true): void {
     this.setsockopt(SOL_TCP, TCP_NODELAY, on ? 1 : 0);
   }
 
+  /** SO_KEEPALIVE: an idle peer is probed, by default after two hours. Throws SyscallError. */
   setKeepAlive(on = true): void {
     this.setsockopt(SOL_SOCKET, SO_KEEPALIVE, on ? 1 : 0);
   }
@@ -174,6 +182,7 @@ export class Conn implements AsyncDisposable, Disposable {
 
 /** A listening socket. */
 export class Listener implements AsyncIterable<Conn>, Disposable {
+  /** Where it listens; the port is the one that was chosen. */
   readonly addr: NetAddr;
   private fd: number;
 
