@@ -84,7 +84,7 @@ export class LeakError extends Error {
   /** What was left, one line each. */
   readonly leaks: readonly string[];
 
-  /** @see LeakError.leaks */
+  /** With what was left. */
   constructor(leaks: readonly string[]) {
     super(`the machine leaked:\n  ${leaks.join("\n  ")}`);
     this.name = "LeakError";
@@ -161,7 +161,7 @@ export class nic {
 
 /** A host: a network namespace with its devices and programs. */
 export class host {
-  /** @see machine.host */
+  /** A namespace of the machine: machine.host() makes it. */
   constructor(readonly machine: machine, readonly net: net) {}
 
   /** What it was called when it was made. */
@@ -283,7 +283,7 @@ export class machine {
   private readonly pages: number;
   private readonly hosts = new Map<string, host>();
 
-  /** @see boot */
+  /** As boot() does, which also sees to it that there is only one. */
   constructor(options: boot_options) {
     const sim = options.clock === "sim" ? new sim_machine({ seed: options.seed }) : null;
     this.arch = options.arch ?? sim ?? deno_arch;

@@ -27,6 +27,7 @@ export interface NetAddr {
   transport: "tcp";
   /** A dotted quad. */
   hostname: string;
+  /** 1..65535 */
   port: number;
 }
 
@@ -34,6 +35,7 @@ export interface NetAddr {
 export interface ConnectOptions {
   /** A dotted quad; default 127.0.0.1, for listen() 0.0.0.0. */
   hostname?: string;
+  /** 1..65535 */
   port: number;
   /** Ends the attempt to connect, or the connection. */
   signal?: AbortSignal;
@@ -41,6 +43,7 @@ export interface ConnectOptions {
 
 /** Where to listen, and how. */
 export interface ListenOptions {
+  /** A dotted quad; default 0.0.0.0, all of ours. */
   hostname?: string;
   /** 0: any free one. */
   port: number;
@@ -147,10 +150,12 @@ export class Conn implements AsyncDisposable, Disposable {
     this.end();
   }
 
+  /** As close(). */
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** As close(); with SO_LINGER it waits for the peer. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
   }
@@ -194,11 +199,12 @@ export class Listener implements AsyncIterable<Conn>, Disposable {
     this.addr = net_addr(local);
   }
 
+  /** The descriptor, for system calls; -1 once closed. */
   get rid(): number {
     return this.fd;
   }
 
-  /** The next connection. */
+  /** The next connection. Throws SyscallError: EINVAL when somebody shuts the socket down. */
   async accept(): Promise<Conn> {
     const fd = check(await this.userland.sys_accept(this.fd), "accept");
     return new Conn(this.userland, fd);
@@ -213,6 +219,7 @@ export class Listener implements AsyncIterable<Conn>, Disposable {
     this.userland.sys_close(fd);
   }
 
+  /** As close(). */
   [Symbol.dispose](): void {
     this.close();
   }
