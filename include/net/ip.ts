@@ -146,9 +146,9 @@ export function ipv4_is_local_multicast(addr: number): boolean {
 export function ipv4_is_lbcast(addr: number): boolean {
   return addr === -1;
 }
-/** 0.0.0.0/8 */
+/** 0.0.0.0; the rest of 0.0.0.0/8 are addresses like others. */
 export function ipv4_is_zeronet(addr: number): boolean {
-  return (addr & 0xff000000) === 0;
+  return addr === 0;
 }
 /** 169.254.0.0/16 */
 export function ipv4_is_linklocal_169(addr: number): boolean {

@@ -192,6 +192,11 @@ export class host_socket implements Disposable {
     return this.until_ready(POLLIN, ms, () => libc().recv(this.fd, p, p.length, 0));
   }
 
+  /** Bytes that are there already, or -EAGAIN. */
+  try_read(p: Uint8Array<ArrayBuffer>): number {
+    return result(libc().recv(this.fd, p, p.length, 0));
+  }
+
   /** Reads all that comes until the end; throws for an error. */
   async read_all(ms = 10_000): Promise<Uint8Array<ArrayBuffer>> {
     const parts: Uint8Array<ArrayBuffer>[] = [];
