@@ -259,7 +259,7 @@ export function inet_csk_reqsk_queue_len(sk: sock): number {
 }
 
 export function inet_csk_reqsk_queue_is_full(sk: sock): boolean {
-  return inet_csk_reqsk_queue_len(sk) >= sk.sk_max_ack_backlog;
+  return inet_csk_reqsk_queue_len(sk) > sk.sk_max_ack_backlog;
 }
 
 /** A request_sock has entered ehash for this listener. */

@@ -43,18 +43,8 @@ import {
   TCP_MIB_CSUMERRORS,
 } from "../../include/uapi/linux/snmp.ts";
 import { TCP_DEFER_ACCEPT, TCP_LINGER2, TCP_SYNCNT } from "../../include/uapi/linux/tcp.ts";
-import { is_a_nulls } from "../../include/linux/list_nulls.ts";
 import { INADDR_US, PORT, tcp_test } from "../../tools/testing/tcp_test.ts";
 import type { tcp_bench } from "../../tools/testing/tcp_test.ts";
-import { tcp_hashinfo } from "./inet_hashtables.ts";
-
-/** State of the only socket in ehash; 0: it is empty. */
-function ehash_state(): number {
-  for (const b of tcp_hashinfo.ehash) {
-    if (!is_a_nulls(b.chain.first)) return b.chain.first.owner.skc_state;
-  }
-  return 0;
-}
 
 /** SO_LINGER with a time of 0. */
 function linger0(t: tcp_bench, fd: number): void {
@@ -127,7 +117,7 @@ Deno.test("tcp_v4_rcv() drops a SYN from our own address and port", async () => 
   const land = t.peer({ addr: "198.51.100.2", port: PORT });
   land.send("S", { seq: 0, saddr: INADDR_US });
   await land.expect_nothing(3000);
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 // ---- A listener ----
@@ -181,7 +171,7 @@ Deno.test("tcp_v4_rcv() drops segments to a listener that open nothing", async (
   peer.send("R", { seq: 0 });
   peer.send("SR", { seq: 0 });
   await peer.expect_nothing();
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 Deno.test("tcp_check_req() answers the same SYN again with the same SYN+ACK, twice a second", async () => {
@@ -257,7 +247,7 @@ Deno.test("reqsk_timer_handler() sends the SYN+ACK again after 1, 2, 4, 8 and 16
   assertEquals(t.sk(listener).icsk_accept_queue.qlen, 1);
   await peer.expect_nothing(40000);
   assertEquals(t.sk(listener).icsk_accept_queue.qlen, 0);
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 Deno.test("reqsk_timer_handler() sends the SYN+ACK again as often as TCP_SYNCNT says", async () => {
@@ -269,7 +259,7 @@ Deno.test("reqsk_timer_handler() sends the SYN+ACK again as often as TCP_SYNCNT 
   peer.expect("S.");
   await peer.expect_after(1000, "S.");
   await peer.expect_nothing(10000);
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 Deno.test("tcp_v4_syn_recv_sock() drops the third ACK while the accept queue is full", async () => {
@@ -313,7 +303,8 @@ Deno.test("tcp_check_req() answers with RST while the accept queue is full, with
 
 Deno.test("tcp_conn_request() drops a SYN while the SYN queue is full, without cookies", async () => {
   await using t = tcp_test({ sysctl: { tcp_syncookies: 0 } });
-  const listener = t.listen(PORT, 2);
+  // One more than the backlog.
+  const listener = t.listen(PORT, 1);
   const peers = [0, 1, 2, 3].map(() => t.peer({ mss: 1000 }));
   for (const p of peers) p.send("S", { seq: 0 });
   for (const p of peers.slice(0, 2)) p.expect("S.");
@@ -324,7 +315,7 @@ Deno.test("tcp_conn_request() drops a SYN while the SYN queue is full, without c
 
 Deno.test("tcp_conn_request() sends SYN cookies while the SYN queue is full", async () => {
   await using t = tcp_test({ sysctl: { tcp_syncookies: 1 } });
-  const listener = t.listen(PORT, 1);
+  const listener = t.listen(PORT, 0);
   const [a, b] = [t.peer({ mss: 1000 }), t.peer({ mss: 1400, wscale: 5, sack: true })];
   a.send("S", { seq: 0 });
   a.expect("S.");
@@ -353,7 +344,7 @@ Deno.test("cookie_v4_check() finds window scale and SACK in the timestamp", asyn
   const peer = t.peer({ mss: 1460, wscale: 5, sack: true, ts: true });
   peer.send("S", { seq: 0 });
   peer.expect("S.", { options: "mss 1460,sackOK,TS,nop,wscale 10" });
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
   peer.send(".", { seq: 1, ack: 1 });
   const sk = t.sk(t.accept(listener));
   assertEquals([sk.mss_cache, sk.rx_opt.snd_wscale, sk.rx_opt.rcv_wscale], [1448, 5, 10]);
@@ -593,12 +584,12 @@ Deno.test("tcp_close() goes FIN_WAIT1, FIN_WAIT2, TIME_WAIT, and is gone after 6
   peer.send("F.", { seq: 5, ack: 2 });
   peer.expect(".", { seq: 2, ack: 6 });
   assertEquals(t.read(fd), "");
-  assertEquals(ehash_state(), TCP_TIME_WAIT);
+  assertEquals(t.state(), TCP_TIME_WAIT);
   t.close(fd);
   await t.advance(59000);
-  assertEquals(ehash_state(), TCP_TIME_WAIT);
+  assertEquals(t.state(), TCP_TIME_WAIT);
   await t.advance(6000);
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 Deno.test("tcp_close() goes CLOSE_WAIT, LAST_ACK, and is gone at the ACK", async () => {
@@ -613,9 +604,9 @@ Deno.test("tcp_close() goes CLOSE_WAIT, LAST_ACK, and is gone at the ACK", async
   peer.expect("P.", { seq: 1, ack: 2, data: "bye" });
   t.close(fd);
   peer.expect("F.", { seq: 4, ack: 2 });
-  assertEquals(ehash_state(), TCP_LAST_ACK);
+  assertEquals(t.state(), TCP_LAST_ACK);
   peer.send(".", { seq: 2, ack: 5 });
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 Deno.test("tcp_fin() closes simultaneously: FIN crosses FIN", async () => {
@@ -625,9 +616,9 @@ Deno.test("tcp_fin() closes simultaneously: FIN crosses FIN", async () => {
   peer.expect("F.", { seq: 1, ack: 1 });
   peer.send("F.", { seq: 1, ack: 1 });
   peer.expect(".", { seq: 2, ack: 2 });
-  assertEquals(ehash_state(), 11);
+  assertEquals(t.state(), 11);
   peer.send(".", { seq: 2, ack: 2 });
-  assertEquals(ehash_state(), TCP_TIME_WAIT);
+  assertEquals(t.state(), TCP_TIME_WAIT);
 });
 
 Deno.test("tcp_close() sends RST where data was not read", async () => {
@@ -637,7 +628,7 @@ Deno.test("tcp_close() sends RST where data was not read", async () => {
   peer.expect(".", { ack: 7 });
   t.close(fd);
   peer.expect("R.", { seq: 1, ack: 7 });
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
   await peer.expect_nothing(1000);
 });
 
@@ -649,7 +640,7 @@ Deno.test("tcp_close() sends RST, and forgets what is queued, with SO_LINGER 0",
   linger0(t, fd);
   t.close(fd);
   peer.expect("R.", { seq: 11, ack: 1 });
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 Deno.test("tcp_rcv_state_process() answers data after close() with RST", async () => {
@@ -659,7 +650,7 @@ Deno.test("tcp_rcv_state_process() answers data after close() with RST", async (
   peer.expect("F.", { seq: 1, ack: 1 });
   peer.send("P.", { seq: 1, ack: 1, data: "late" });
   peer.expect("R", { seq: 1 });
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 Deno.test("tcp_v4_timewait_ack() and tcp_timewait_state_process(): data to FIN_WAIT2 after close() is answered with RST", async () => {
@@ -670,7 +661,7 @@ Deno.test("tcp_v4_timewait_ack() and tcp_timewait_state_process(): data to FIN_W
   peer.send(".", { seq: 1, ack: 2 });
   peer.send("P.", { seq: 1, ack: 2, data: "late" });
   peer.expect("R", { seq: 2 });
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 Deno.test("tcp_close() waits in FIN_WAIT2 for 60 s, or as long as TCP_LINGER2 says", async () => {
@@ -680,20 +671,20 @@ Deno.test("tcp_close() waits in FIN_WAIT2 for 60 s, or as long as TCP_LINGER2 sa
   t.close(fd);
   peer.expect("F.");
   peer.send(".", { seq: 1, ack: 2 });
-  assertEquals(ehash_state(), TCP_TIME_WAIT);
+  assertEquals(t.state(), TCP_TIME_WAIT);
   await t.advance(4500);
-  assertEquals(ehash_state(), TCP_TIME_WAIT);
+  assertEquals(t.state(), TCP_TIME_WAIT);
   await t.advance(1500);
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 
   const second = t.accepted();
   t.close(second.fd);
   second.peer.expect("F.");
   second.peer.send(".", { seq: 1, ack: 2 });
   await t.advance(59000);
-  assertEquals(ehash_state(), TCP_TIME_WAIT);
+  assertEquals(t.state(), TCP_TIME_WAIT);
   await t.advance(6000);
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 Deno.test("tcp_close() does not wait in FIN_WAIT2 with a negative TCP_LINGER2", async () => {
@@ -706,7 +697,7 @@ Deno.test("tcp_close() does not wait in FIN_WAIT2 with a negative TCP_LINGER2", 
   assertEquals(t.sk(fd).sk_state, TCP_FIN_WAIT2);
   t.close(fd);
   peer.expect("R.", { seq: 2, ack: 1 });
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 Deno.test("tcp_reset() ends reads with ECONNRESET, writes with EPIPE", async () => {
@@ -728,7 +719,7 @@ function time_wait(t: tcp_bench, o = {}) {
   peer.expect("F.", { seq: 1 });
   peer.send("F.", { seq: 1, ack: 2 });
   peer.expect(".", { seq: 2, ack: 2 });
-  assertEquals(ehash_state(), TCP_TIME_WAIT);
+  assertEquals(t.state(), TCP_TIME_WAIT);
   return peer;
 }
 
@@ -739,9 +730,9 @@ Deno.test("tcp_timewait_state_process() acknowledges the FIN again, and starts t
   peer.send("F.", { seq: 1, ack: 2 });
   peer.expect(".", { seq: 2, ack: 2 });
   await t.advance(40000);
-  assertEquals(ehash_state(), TCP_TIME_WAIT);
+  assertEquals(t.state(), TCP_TIME_WAIT);
   await t.advance(25000);
-  assertEquals(ehash_state(), 0);
+  assertEquals(t.state(), 0);
 });
 
 Deno.test("tcp_timewait_state_process() answers old data with an ACK, an old ACK with nothing", async () => {
@@ -751,7 +742,7 @@ Deno.test("tcp_timewait_state_process() answers old data with an ACK, an old ACK
   peer.expect(".", { seq: 2, ack: 2 });
   peer.send(".", { seq: 2, ack: 2 });
   await peer.expect_nothing();
-  assertEquals(ehash_state(), TCP_TIME_WAIT);
+  assertEquals(t.state(), TCP_TIME_WAIT);
 });
 
 Deno.test("tcp_timewait_state_process() ends TIME_WAIT at a RST, unless tcp_rfc1337 is set", async () => {
@@ -759,7 +750,7 @@ Deno.test("tcp_timewait_state_process() ends TIME_WAIT at a RST, unless tcp_rfc1
     await using t = tcp_test({ sysctl: { tcp_rfc1337 } });
     const peer = time_wait(t);
     peer.send("R", { seq: 2 });
-    assertEquals(ehash_state(), tcp_rfc1337 === 0 ? 0 : TCP_TIME_WAIT);
+    assertEquals(t.state(), tcp_rfc1337 === 0 ? 0 : TCP_TIME_WAIT);
   }
 });
 
@@ -777,7 +768,7 @@ Deno.test("tcp_timewait_state_process() gives its place to a new SYN with a high
   assert(((peer.stack_isn! - before) | 0) > 65535);
   peer.send(".", { seq: 5001, ack: 1 });
   assert(t.accept(listener) >= 0);
-  assertEquals(ehash_state(), TCP_ESTABLISHED);
+  assertEquals(t.state(), TCP_ESTABLISHED);
 });
 
 Deno.test("tcp_timewait_state_process() gives its place to a SYN with a newer timestamp", async () => {
@@ -795,7 +786,7 @@ Deno.test("tcp_timewait_state_process() rejects a SYN with an older timestamp", 
   t.listen();
   peer.send("S", { seq: 5000, tsval: 1 });
   peer.expect(".", { ack: 2 });
-  assertEquals(ehash_state(), TCP_TIME_WAIT);
+  assertEquals(t.state(), TCP_TIME_WAIT);
 });
 
 /** A connection that we opened, from the only ephemeral port there is, and closed. */
@@ -813,7 +804,7 @@ function time_wait_of_ours(t: tcp_bench, ts: boolean) {
   peer.expect("F.");
   peer.send("F.", { seq: 1, ack: 2 });
   peer.expect(".");
-  assertEquals(ehash_state(), TCP_TIME_WAIT);
+  assertEquals(t.state(44404), TCP_TIME_WAIT);
   return peer;
 }
 

@@ -55,6 +55,8 @@ import {
   ip_compute_csum,
 } from "../../lib/checksum.ts";
 import { alloc_netdev, netif_receive_skb, register_netdev } from "../../net/core/dev.ts";
+import { tcp_hashinfo } from "../../net/ipv4/inet_hashtables.ts";
+import { is_a_nulls } from "../../include/linux/list_nulls.ts";
 import { secure_tcp_sequence_number } from "../../net/core/secure_seq.ts";
 import {
   consume_skb,
@@ -707,6 +709,16 @@ export class tcp_bench implements AsyncDisposable {
     const len = Int32Array.of(TCP_INFO_SIZE);
     check(this.u.sys_getsockopt(fd, SOL_TCP, TCP_INFO, val, len) as number, "TCP_INFO");
     return tcp_info_decode(val);
+  }
+
+  /** State of the connection of a port (ours), if it is in ehash, a request or in TIME_WAIT, too; 0: it is not. */
+  state(port = PORT): number {
+    for (const b of tcp_hashinfo.ehash) {
+      for (let n = b.chain.first; !is_a_nulls(n); n = n.next) {
+        if (n.owner.skc_num === port) return n.owner.skc_state;
+      }
+    }
+    return 0;
   }
 
   /** A counter LINUX_MIB_* of the host. */
