@@ -189,7 +189,7 @@ export class tcp_sock extends inet_connection_sock {
   /** Highest 8 bits: time limited by the receiver's window; enum tcp_chrono. */
   chrono_type = 0;
   chrono_start = 0;
-  /** us in each of the states busy, rwnd_limited, sndbuf_limited. */
+  /** jiffies in each of the states busy, rwnd_limited, sndbuf_limited. */
   readonly chrono_stat: [number, number, number] = [0, 0, 0];
   rate_app_limited = false;
   fastopen_connect = false;
