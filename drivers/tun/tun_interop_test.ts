@@ -7,8 +7,11 @@ import { createHash } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { ifconfig } from "../../arch/deno/ifconfig.ts";
 import { SHUT_WR, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM } from "../../include/linux/net.ts";
+import { POLLPRI } from "../../include/linux/poll.ts";
 import {
   AF_INET,
+  MSG_OOB,
+  SIOCATMARK,
   SO_KEEPALIVE,
   SO_LINGER,
   SO_RCVBUF,
@@ -31,6 +34,10 @@ import {
   TCP_KEEPCNT,
   TCP_KEEPIDLE,
   TCP_KEEPINTVL,
+  TCPI_OPT_ECN,
+  TCPI_OPT_SACK,
+  TCPI_OPT_TIMESTAMPS,
+  TCPI_OPT_WSCALE,
 } from "../../include/uapi/linux/tcp.ts";
 import type { tcp_info } from "../../include/uapi/linux/tcp.ts";
 import { connect, inet_addr } from "../../mod.ts";
@@ -366,10 +373,151 @@ netns_tests(import.meta.url, () => {
     });
   }
 
+  const OPTIONS = [
+    ["tcp_timestamps", TCPI_OPT_TIMESTAMPS],
+    ["tcp_sack", TCPI_OPT_SACK],
+    ["tcp_window_scaling", TCPI_OPT_WSCALE],
+  ] as const;
+  for (const off of [0b001, 0b010, 0b100, 0b111]) {
+    const without = OPTIONS.filter((_, i) => (off >> i & 1) !== 0);
+    const names = without.map(([name]) => name).join(", ");
+    Deno.test(`the host's TCP without ${names}: data arrives, with loss, too`, async () => {
+      const set = (v: string) => without.forEach(([name]) => host_sysctl(name, v));
+      set("0");
+      try {
+        await on_nic({ type: "tun", offload: false }, async (t) => {
+          const data = random_bytes(2 * MB);
+          serve(t, 1000, source(data));
+          const lost: faults = { drop: 0.01, reorder: 0.01 };
+          const faulty = new faulty_nic(t.nic.dev, { seed: off, tx: lost, rx: lost });
+          using l = host_listen(5000);
+          const conn = connect(t.u, { hostname: THEIRS, port: 5000 });
+          using a = await l.accept();
+          await using c = await conn;
+          const all = TCPI_OPT_TIMESTAMPS | TCPI_OPT_SACK | TCPI_OPT_WSCALE;
+          const want = all & ~without.reduce((bits, [, bit]) => bits | bit, 0);
+          assertEquals(info_of(t.u, c.rid).tcpi_options & all, want);
+          assertEquals(a.tcp_info().tcpi_options & all, want);
+          const got = a.read_all();
+          const write = c.writeAll(data).then(() => c.closeWrite());
+          using s = await host_connect(1000);
+          assertEquals(s.tcp_info().tcpi_options & all, want);
+          assertEquals(sha256(await s.read_all()), sha256(data));
+          await write;
+          assertEquals(sha256(await got), sha256(data));
+          faulty.stop();
+        });
+      } finally {
+        set("1");
+      }
+    });
+  }
+
+  Deno.test("the host asks for ECN: it is agreed on, and data arrives", async () => {
+    host_sysctl("tcp_ecn", "1");
+    try {
+      await on_nic({ type: "tap", offload: true }, async (t) => {
+        sysctl(t.host, "net.ipv4.tcp_ecn", "1");
+        const data = random_bytes(2 * MB);
+        serve(t, 1001, digest);
+        using s = await host_connect(1001);
+        assertEquals(s.tcp_info().tcpi_options & TCPI_OPT_ECN, TCPI_OPT_ECN);
+        assertEquals(await s.write(data), 0);
+        s.shutdown(SHUT_WR);
+        assertEquals(new TextDecoder().decode(await s.read_all()), sha256(data));
+        using l = host_listen(5000);
+        const conn = connect(t.u, { hostname: THEIRS, port: 5000 });
+        using a = await l.accept();
+        await using c = await conn;
+        assertEquals(info_of(t.u, c.rid).tcpi_options & TCPI_OPT_ECN, TCPI_OPT_ECN);
+        const got = a.read_all();
+        await c.writeAll(data);
+        await c.closeWrite();
+        assertEquals(sha256(await got), sha256(data));
+      });
+    } finally {
+      host_sysctl("tcp_ecn", "2");
+    }
+  });
+
+  Deno.test("urgent data both ways: MSG_OOB, POLLPRI, SIOCATMARK", async () => {
+    await on_nic({ type: "tap" }, async (t) => {
+      const { u } = t;
+      using l = host_listen(5000);
+      const conn = connect(u, { hostname: THEIRS, port: 5000 });
+      using s = await l.accept();
+      await using c = await conn;
+      // The last byte of what is sent with MSG_OOB is the urgent one, out of the stream.
+      assertEquals(await u.sys_send(c.rid, encoder.encode("abcU"), 4, MSG_OOB), 4);
+      assertEquals(await u.sys_send(c.rid, encoder.encode("def")), 3);
+      const p = new Uint8Array(10);
+      assertEquals(await s.wait_urgent(), 0);
+      assertEquals(s.recv(p, MSG_OOB), 1);
+      assertEquals(p[0], "U".charCodeAt(0));
+      assertEquals(await s.read(p), 3);
+      assertEquals(new TextDecoder().decode(p.subarray(0, 3)), "abc");
+      assertEquals(await s.read(p), 3);
+
+      assertEquals(s.send(encoder.encode("abcU"), MSG_OOB), 4);
+      assertEquals(s.send(encoder.encode("def"), 0), 3);
+      const fds = [{ fd: c.rid, events: POLLPRI, revents: 0 }];
+      assertEquals(await u.sys_poll(fds, 1, 5000), 1);
+      assertEquals(fds[0].revents, POLLPRI);
+      assertEquals(await u.sys_recv(c.rid, p, 10, MSG_OOB), 1);
+      assertEquals(p[0], "U".charCodeAt(0));
+      assertEquals(await u.sys_read(c.rid, p), 3);
+      assertEquals(new TextDecoder().decode(p.subarray(0, 3)), "abc");
+      const mark = new Int32Array(1);
+      assertEquals(u.sys_ioctl(c.rid, SIOCATMARK, mark), 0);
+      assertEquals(mark[0], 1);
+      assertEquals(await u.sys_read(c.rid, p), 3);
+      assertEquals(new TextDecoder().decode(p.subarray(0, 3)), "def");
+    });
+  });
+
+  Deno.test("1000 connections one after another, closed by either side first, in and out", async () => {
+    await on_nic({ type: "tun" }, async (t) => {
+      const { u } = t;
+      const byte = new Uint8Array(1);
+      serve(t, 1000, source(byte));
+      serve(t, 7, echo);
+      using l = host_listen(5000);
+      for (let i = 0; i < 250; i++) {
+        // We close first: TIME_WAIT is ours.
+        using a = await host_connect(1000);
+        assertEquals(await a.read(byte), 1);
+        assertEquals(await a.read(byte), 0);
+        // The host closes first.
+        using b = await host_connect(7);
+        assertEquals(await b.write(byte), 0);
+        assertEquals(await b.read(byte), 1);
+        b.close();
+        for (const host_first of [false, true]) {
+          const conn = connect(u, { hostname: THEIRS, port: 5000 });
+          using s = await l.accept();
+          const c = await conn;
+          if (host_first) {
+            s.close();
+            assertEquals(await c.read(byte), null);
+            c.close();
+          } else {
+            c.close();
+            assertEquals(await s.read(byte), 0);
+          }
+        }
+      }
+      assertEquals(t.counter("TcpActiveOpens"), 500);
+      assertEquals(t.counter("TcpPassiveOpens"), 500);
+      assertEquals(t.counter("TcpExtTW") >= 0, true);
+      assertEquals(t.counter("TcpOutRsts"), 0);
+      assertEquals(t.counter("TcpEstabResets"), 0);
+    });
+  });
+
   Deno.test("path MTU: the host forwards to a smaller MTU, and our TCP shrinks", async () => {
     await on_nic({ type: "tap", offload: true }, async (t) => {
       // A second NIC, of another host of ours: the kernel routes between them.
-      Deno.writeTextFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+      host_sysctl("ip_forward", "1");
       const far = t.machine.host("far");
       far.tuntap({ type: "tap", dev: "tap7", host_address: inet_addr("203.0.113.1") }).ifconfig(
         "203.0.113.2/24",
@@ -415,6 +563,11 @@ netns_tests(import.meta.url, () => {
     });
   });
 });
+
+/** Sets a sysctl of the namespace's TCP. */
+function host_sysctl(name: string, value: string): void {
+  Deno.writeTextFileSync(`/proc/sys/net/ipv4/${name}`, value);
+}
 
 /** The answer to a question: 192.0.2.1. */
 function dns_reply(q: Uint8Array): Uint8Array {

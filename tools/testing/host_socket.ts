@@ -13,6 +13,7 @@ import {
   POLLIN,
   POLLOUT,
 } from "../../arch/deno/libc.ts";
+import { POLLPRI } from "../../include/linux/poll.ts";
 import { SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM } from "../../include/linux/net.ts";
 import {
   AF_INET,
@@ -195,6 +196,21 @@ export class host_socket implements Disposable {
   /** Bytes that are there already, or -EAGAIN. */
   try_read(p: Uint8Array<ArrayBuffer>): number {
     return result(libc().recv(this.fd, p, p.length, 0));
+  }
+
+  /** One call of recv(), which does not wait. */
+  recv(p: Uint8Array<ArrayBuffer>, flags: number): number {
+    return result(libc().recv(this.fd, p, p.length, flags));
+  }
+
+  /** One call of send(), which does not wait. */
+  send(p: Uint8Array<ArrayBuffer>, flags: number): number {
+    return result(libc().send(this.fd, p, p.length, flags));
+  }
+
+  /** Waits for urgent data; 0, or -ETIMEDOUT. */
+  wait_urgent(ms = 10_000): Promise<number> {
+    return poll_wait(this.fd, POLLPRI, ms);
   }
 
   /** Reads all that comes until the end; throws for an error. */
