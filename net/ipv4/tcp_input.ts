@@ -58,9 +58,9 @@ import {
 import type { tcp_sock } from "../../include/linux/tcp.ts";
 import { ktime_get_seconds } from "../../include/linux/timekeeping.ts";
 import {
-  SKB_DROP_REASON_NOT_SPECIFIED,
   SKB_DROP_REASON_PKT_TOO_SMALL,
   SKB_DROP_REASON_PROTO_MEM,
+  SKB_DROP_REASON_TCP_ABORT_ON_DATA,
   SKB_DROP_REASON_TCP_ACK_UNSENT_DATA,
   SKB_DROP_REASON_TCP_CLOSE,
   SKB_DROP_REASON_TCP_CSUM,
@@ -71,6 +71,7 @@ import {
   SKB_DROP_REASON_TCP_OFO_DROP,
   SKB_DROP_REASON_TCP_OFO_QUEUE_PRUNE,
   SKB_DROP_REASON_TCP_OFOMERGE,
+  SKB_DROP_REASON_TCP_OLD_ACK,
   SKB_DROP_REASON_TCP_OLD_DATA,
   SKB_DROP_REASON_TCP_OVERWINDOW,
   SKB_DROP_REASON_TCP_RESET,
@@ -2679,7 +2680,10 @@ function tcp_ack(sk: sock, skb: sk_buff, flag: number): number {
     tcp_old_ack(sk, skb, flag, prior_snd_una, prior_delivered);
     return 0;
   }
-  if (after(ack, tp.snd_nxt)) return -SKB_DROP_REASON_TCP_ACK_UNSENT_DATA;
+  if (after(ack, tp.snd_nxt)) {
+    if ((flag & FLAG_NO_CHALLENGE_ACK) === 0) tcp_send_challenge_ack(sk);
+    return -SKB_DROP_REASON_TCP_ACK_UNSENT_DATA;
+  }
 
   if (after(ack, prior_snd_una)) {
     flag |= FLAG_SND_UNA_ADVANCED;
@@ -4114,14 +4118,14 @@ function tcp_try_undo_spurious_syn(sk: sock): void {
 const synsent_foc = new tcp_fastopen_cookie();
 
 /**
- * A segment in the SYN_SENT state. 0: done with; 1: the peer must be sent a RST; -1: established, look for more.
+ * A segment in the SYN_SENT state. 0: done with; SKB_DROP_REASON_*: the peer must be sent a RST; -1: established, look for more.
  * @rfc 9293 3.10.7.3
  */
 function tcp_rcv_synsent_state_process(sk: sock, skb: sk_buff, th: tcphdr): number {
   const tp = tcp_sk(sk);
   const cb = TCP_SKB_CB(skb);
   const saved_clamp = tp.rx_opt.mss_clamp;
-  let reason = SKB_DROP_REASON_NOT_SPECIFIED;
+  let reason = SKB_DROP_REASON_TCP_FLAGS;
   synsent_foc.len = -1;
   tcp_parse_options(sk.skc_net, skb, tp.rx_opt, false, synsent_foc);
   if (tp.rx_opt.saw_tstamp && tp.rx_opt.rcv_tsecr !== 0) {
@@ -4136,7 +4140,9 @@ function tcp_rcv_synsent_state_process(sk: sock, skb: sk_buff, th: tcphdr): numb
           inet_csk_reset_xmit_timer(sk, ICSK_TIME_RETRANS, TCP_TIMEOUT_MIN, tcp_rto_max(sk));
         }
         tcp_synsent_undo(tp, saved_clamp);
-        return 1;
+        return after(cb.ack_seq, tp.snd_nxt)
+          ? SKB_DROP_REASON_TCP_ACK_UNSENT_DATA
+          : SKB_DROP_REASON_TCP_OLD_ACK;
       }
       if (
         tp.rx_opt.saw_tstamp && tp.rx_opt.rcv_tsecr !== 0 &&
@@ -4144,17 +4150,14 @@ function tcp_rcv_synsent_state_process(sk: sock, skb: sk_buff, th: tcphdr): numb
       ) {
         NET_INC_STATS(sk.skc_net, LINUX_MIB_PAWSACTIVEREJECTED);
         tcp_synsent_undo(tp, saved_clamp);
-        return 1;
+        return SKB_DROP_REASON_TCP_RFC7323_PAWS;
       }
       if (th.rst) {
         tcp_reset(sk, skb);
         __kfree_skb(skb);
         return 0;
       }
-      if (!th.syn) {
-        reason = SKB_DROP_REASON_TCP_FLAGS;
-        break undo;
-      }
+      if (!th.syn) break undo;
       return tcp_rcv_synack(sk, skb, th);
     }
 
@@ -4346,7 +4349,7 @@ function tcp_rcv_fin_wait1_ack(sk: sock, skb: sk_buff, th: tcphdr): number {
 }
 
 /**
- * A segment in any state but ESTABLISHED and TIME_WAIT. Not 0 where the peer must be sent a RST (skb is the caller's then).
+ * A segment in any state but ESTABLISHED and TIME_WAIT. SKB_DROP_REASON_* where the peer must be sent a RST (skb is the caller's then), else 0.
  * @rfc 9293 3.10.7
  */
 export function tcp_rcv_state_process(sk: sock, skb: sk_buff): number {
@@ -4358,7 +4361,7 @@ export function tcp_rcv_state_process(sk: sock, skb: sk_buff): number {
       tcp_drop_reason(sk, skb, SKB_DROP_REASON_TCP_CLOSE);
       return 0;
     case TCP_LISTEN: {
-      if (th.ack) return 1;
+      if (th.ack) return SKB_DROP_REASON_TCP_FLAGS;
       if (th.rst || !th.syn || th.fin) {
         tcp_drop_reason(sk, skb, th.rst ? SKB_DROP_REASON_TCP_RESET : SKB_DROP_REASON_TCP_FLAGS);
         return 0;
@@ -4367,7 +4370,7 @@ export function tcp_rcv_state_process(sk: sock, skb: sk_buff): number {
       local_bh_disable();
       const acceptable = tp.icsk_af_ops.conn_request(sk, skb) >= 0;
       local_bh_enable();
-      if (!acceptable) return 1;
+      if (!acceptable) return SKB_DROP_REASON_TCP_INVALID_SYN;
       consume_skb(skb);
       return 0;
     }
@@ -4398,7 +4401,9 @@ export function tcp_rcv_state_process(sk: sock, skb: sk_buff): number {
 
   const reason = tcp_ack(sk, skb, FLAG_SLOWPATH | FLAG_UPDATE_TS_RECENT | FLAG_NO_CHALLENGE_ACK);
   if (reason <= 0) {
-    if (sk.skc_state === TCP_SYN_RECV) return 1;
+    if (sk.skc_state === TCP_SYN_RECV) {
+      return reason < 0 ? -reason : SKB_DROP_REASON_TCP_OLD_ACK;
+    }
     // An old ACK will do while closing.
     if (reason < 0) {
       tcp_send_challenge_ack(sk);
@@ -4413,7 +4418,7 @@ export function tcp_rcv_state_process(sk: sock, skb: sk_buff): number {
       break;
     case TCP_FIN_WAIT1: {
       const ret = tcp_rcv_fin_wait1_ack(sk, skb, th);
-      if (ret === 1) return 1;
+      if (ret === 1) return SKB_DROP_REASON_TCP_ABORT_ON_DATA;
       if (ret === 2) {
         __kfree_skb(skb);
         return 0;
@@ -4454,7 +4459,7 @@ export function tcp_rcv_state_process(sk: sock, skb: sk_buff): number {
       ) {
         NET_INC_STATS(sk.skc_net, LINUX_MIB_TCPABORTONDATA);
         tcp_reset(sk, skb);
-        return 1;
+        return SKB_DROP_REASON_TCP_ABORT_ON_DATA;
       }
       // falls through
     case TCP_ESTABLISHED:
@@ -4467,7 +4472,11 @@ export function tcp_rcv_state_process(sk: sock, skb: sk_buff): number {
     tcp_data_snd_check(sk);
     tcp_ack_snd_check(sk);
   }
-  if (!queued) tcp_drop_reason(sk, skb, SKB_DROP_REASON_NOT_SPECIFIED);
+  if (!queued) {
+    // Only what stands behind a FIN is lost; a mere ACK has done its work.
+    if (cb.end_seq === cb.seq) __kfree_skb(skb);
+    else tcp_drop_reason(sk, skb, SKB_DROP_REASON_TCP_INVALID_SEQUENCE);
+  }
   return 0;
 }
 

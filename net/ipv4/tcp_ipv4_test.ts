@@ -456,7 +456,6 @@ Deno.test("tcp_rcv_synsent_state_process() opens simultaneously: SYN crosses SYN
   const peer = t.peer({ port: 7, mss: 1000, sack: true, ts: true, wscale: 3 });
   const fd = t.connect(peer);
   peer.expect("S", { seq: 0 });
-  peer.stack_isn = -1000;
   peer.send("S", { seq: 0 });
   peer.expect("S.", { seq: 0, ack: 1, options: "mss 1460,sackOK,TS,nop,wscale 10" });
   assertEquals(t.sk(fd).sk_state, TCP_SYN_RECV);
