@@ -162,11 +162,11 @@ export class veth_lab implements AsyncDisposable {
   /** Figures of Linux: runs of a client here against a server over there. */
   async run(kind: string, ms: number, runs: number, pinned: boolean): Promise<number[]> {
     await using server = new child(
-      this.inside(on_core(deno(PEER, ["server", kind]), pinned)),
+      this.inside(deno(PEER, ["server", kind])),
     );
     try {
       if (await server.line() !== "ready") throw new BenchError("the peer does not start");
-      return await run_client(kind, VETH_SERVER, ms, runs, pinned);
+      return await run_client(server, kind, VETH_SERVER, ms, runs, pinned);
     } finally {
       // It does not look at its stdin.
       await server.end(0);
@@ -178,16 +178,26 @@ export class veth_lab implements AsyncDisposable {
   }
 }
 
-/** Figures of runs, but for the first, in which compilers and caches warm up. */
+/**
+ * Figures of runs against a server. Compilers and caches warm up in a run of another client before; only then is
+ * the server pinned, all its threads, since the compilers' would have to share the core.
+ */
 async function run_client(
+  server: child,
   kind: string,
   addr: string,
   ms: number,
   runs: number,
   pinned: boolean,
 ): Promise<number[]> {
+  await using warm = new child(deno(PEER, ["client", kind, addr, Math.max(ms, WARM_UP), 0, 0]));
+  await warm.all(PATIENCE);
+  if (pinned) {
+    const why = complaint(["taskset", "-a", "-p", "-c", CORE, String(server.pid)]);
+    if (why !== null) throw new BenchError(`taskset: ${why}`);
+  }
   await using client = new child(
-    on_core(deno(PEER, ["client", kind, addr, Math.max(ms, WARM_UP), ms, runs]), pinned),
+    on_core(deno(PEER, ["client", kind, addr, ms, ms, runs]), pinned),
   );
   return (await client.all(PATIENCE + ms)).map(Number).slice(1);
 }
@@ -200,9 +210,9 @@ export async function run_nic(
   runs: number,
   pinned: boolean,
 ): Promise<number[]> {
-  await using stack = new child(on_core(deno(STACK, ["nic", kind, nic]), pinned));
+  await using stack = new child(deno(STACK, ["nic", kind, nic]));
   if (await stack.line() !== "ready") throw new BenchError("the stack does not start");
-  return await run_client(kind, OURS, ms, runs, pinned);
+  return await run_client(stack, kind, OURS, ms, runs, pinned);
 }
 
 /** Figures of the stack within one process; the first run warms up. */
