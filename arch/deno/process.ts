@@ -182,15 +182,21 @@ function handle_irqs(fds: Int32Array, i: number, nfds: number): void {
   }
 }
 
-/** One interrupt: raised lines, due timers, then the softirqs that these raised. */
+/**
+ * Interrupts: raised lines, then the clock. In this order, since both may have waited for a program: an ACK that is here
+ * stops the timer that it would be late for.
+ */
 function do_IRQ(fds: Int32Array, first: number, nfds: number): void {
-  irq_enter();
-  try {
-    handle_irqs(fds, first, nfds);
-    tick_nohz_handler(idle_clockevent);
-  } finally {
-    irq_exit();
+  if (nfds > first) {
+    irq_enter();
+    try {
+      update_wall_time();
+      handle_irqs(fds, first, nfds);
+    } finally {
+      irq_exit();
+    }
   }
+  tick_nohz_handler(idle_clockevent);
 }
 
 /** How long to block for lines, ns: not past the next timer, and not at all when there is work. */
