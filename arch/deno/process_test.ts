@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 import { assert, assertEquals } from "@std/assert";
+import { NET_RX_SOFTIRQ } from "../../include/linux/interrupt.ts";
 import { jiffies } from "../../include/linux/jiffies.ts";
 import { timer_list, timer_setup } from "../../include/linux/timer.ts";
 import { disable_irq_nosync, enable_irq } from "../../kernel/irq/manage.ts";
+import { open_softirq, raise_softirq_irqoff } from "../../kernel/softirq.ts";
 import { update_wall_time } from "../../kernel/time/timekeeping.ts";
 import { mod_timer } from "../../kernel/time/timer.ts";
 import { libc_available } from "./libc.ts";
@@ -95,6 +97,34 @@ Deno.test({
       assert(line.handled > handled + 10, `${line.handled - handled} in 20 ms`);
     } finally {
       line.on_irq = () => {};
+      line.close();
+      await machine_halt();
+    }
+  },
+});
+
+Deno.test({
+  name: "do_idle() lets what has come in be handled before the timers that wait for it",
+  ignore: no_ffi,
+  async fn() {
+    boot_cpu();
+    const line = new test_line();
+    try {
+      const order: string[] = [];
+      open_softirq(NET_RX_SOFTIRQ, () => void order.push("packet"));
+      line.on_irq = () => raise_softirq_irqoff(NET_RX_SOFTIRQ);
+      await sleep(5);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = new timer_list<null>(null);
+      timer_setup(timer, () => (order.push("timer"), resolve()), 0);
+      update_wall_time();
+      mod_timer(timer, (jiffies + 10) | 0);
+      line.raise();
+      // A program that has the thread for long.
+      for (const end = performance.now() + 30; performance.now() < end;);
+      await promise;
+      assertEquals(order, ["packet", "timer"]);
+    } finally {
       line.close();
       await machine_halt();
     }
