@@ -26,7 +26,9 @@ import {
   FD_CLOEXEC,
   FIONREAD,
   MSG_DONTWAIT,
+  MSG_OOB,
   MSG_PEEK,
+  MSG_WAITFORONE,
   SIOCOUTQ,
   SO_ACCEPTCONN,
   SO_ERROR,
@@ -47,6 +49,7 @@ import {
   EINVAL,
   EISCONN,
   EMFILE,
+  EMSGSIZE,
   ENETUNREACH,
   ENOPROTOOPT,
   ENOTCONN,
@@ -386,3 +389,48 @@ Deno.test("epoll over sockets tells the listener and the connection", () =>
   }));
 
 syscall_script_tests("socket");
+
+Deno.test("select() over sockets: the listener reads, the connection writes, urgent data are exceptions", () =>
+  two_hosts(async (t) => {
+    const { ua, ub } = t;
+    const [s, c, l] = await connection(t);
+    const bits = (...fds: number[]): Uint32Array => {
+      const set = new Uint32Array(1);
+      for (const fd of fds) set[0] |= 1 << fd;
+      return set;
+    };
+    const r = bits(s, l), w = bits(s), x = bits(s);
+    assertEquals(ua.sys_select(32, r, w, x, 0), 1);
+    assertEquals([r[0], w[0], x[0]], [0, 1 << s, 0]);
+    const c2 = ub.sys_socket(AF_INET, SOCK_STREAM);
+    const connecting = ub.sys_connect(c2, at(INADDR_A, 7));
+    const lr = bits(s, l);
+    assertEquals(await ua.sys_select(32, lr, null, null, 1000), 1);
+    assertEquals(lr[0], 1 << l);
+    assertEquals(await connecting, 0);
+    ub.sys_send(c, new Uint8Array(1), 1, MSG_OOB);
+    const r2 = bits(s), x2 = bits(s);
+    assertEquals(await ua.sys_select(32, r2, null, x2, 1000), 1);
+    assertEquals([r2[0], x2[0]], [0, 1 << s]);
+    assertEquals(ua.sys_select(32, bits(31), null, null, 0), 0);
+  }));
+
+Deno.test("sendmmsg() and recvmmsg() carry several datagrams, and stop at an error", () =>
+  two_hosts(async ({ ua, ub }) => {
+    const u = ua.sys_socket(AF_INET, SOCK_DGRAM), v = ub.sys_socket(AF_INET, SOCK_DGRAM);
+    assertEquals(ua.sys_bind(u, any(7)), 0);
+    const message = (size: number, to: sockaddr | null) => ({
+      msg_hdr: { msg_name: to, msg_iov: [{ iov_base: new Uint8Array(size), iov_len: size }] },
+      msg_len: -1,
+    });
+    const out = [10, 20, 70000, 40].map((n) => message(n, at(INADDR_A, 7)));
+    assertEquals(await ub.sys_sendmmsg(v, out, 4, 0), 2);
+    assertEquals(out.map((m) => m.msg_len), [10, 20, -1, -1]);
+    assertEquals(await ub.sys_sendmmsg(v, out.slice(2), 2, 0), -EMSGSIZE);
+    const from = any(0);
+    const into = [message(15, from), message(15, null), message(15, null)];
+    assertEquals(await ua.sys_recvmmsg(u, into, 3, MSG_WAITFORONE), 2);
+    assertEquals(into.map((m) => m.msg_len), [10, 15, -1]);
+    assertEquals(from.sin_addr, INADDR_B);
+    assertEquals(await ua.sys_recvmmsg(u, into, 3, MSG_DONTWAIT), -EAGAIN);
+  }));
