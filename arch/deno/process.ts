@@ -208,10 +208,13 @@ function blocking_time(): number {
   return Math.max(0, Math.min(poll_limit_ns, next - ktime_get_ns()));
 }
 
-/** Polls the lines; how many are raised. The handlers get a copy, since they mask their lines. */
-function poll_irqs(): number {
+/**
+ * Polls the lines, waiting at most `timeout` ns; how many to look at in `raised`. The handlers get a copy, since they mask
+ * their lines.
+ */
+function poll_irqs(timeout: number): number {
   if (nr_pollfds === 0) return 0;
-  const timeout = blocking_time();
+  if (raised.length < pollfds.length) raised = new Int32Array(pollfds.length);
   const n = os_poll(pollfds, nr_pollfds, timeout);
   if (timeout > 0) {
     cpu_idle_stats.blocking++;
@@ -226,8 +229,7 @@ function poll_irqs(): number {
 function do_idle(): void {
   if (state !== CPU_RUNNING) return;
   cpu_idle_stats.turns++;
-  if (raised.length < pollfds.length) raised = new Int32Array(pollfds.length);
-  const nfds = poll_irqs();
+  const nfds = poll_irqs(nr_pollfds === 0 ? 0 : blocking_time());
   let busy = nfds > 0;
   try {
     do_IRQ(raised, 0, nfds);
@@ -295,6 +297,8 @@ function sleep_by_poll(): void {
 }
 
 function poll_wakeup(n: number, nfds: number): void {
+  // What ended the sleep may have been long ago, and a line have been raised since.
+  const stale = n <= 0 || wakeup_written;
   sleeping = null;
   if (wakeup_written) os_read_file(wakeup_fd, wakeup_value, 8);
   else if (n > 0) adjust_poll_limit(deno_clocksource.read() - idle_since);
@@ -306,7 +310,8 @@ function poll_wakeup(n: number, nfds: number): void {
   state = CPU_RUNNING;
   cpu_idle_stats.wakeups++;
   try {
-    do_IRQ(sleep_pollfds, 1, n > 0 ? nfds : 0);
+    if (stale) do_IRQ(raised, 0, poll_irqs(0));
+    else do_IRQ(sleep_pollfds, 1, nfds);
   } finally {
     if (state === CPU_RUNNING) schedule_turn();
   }
