@@ -33,7 +33,10 @@ import {
 } from "../../include/linux/skbuff.ts";
 import type { sk_buff } from "../../include/linux/skbuff.ts";
 import type { net } from "../../include/net/net_namespace.ts";
-import { SKB_DROP_REASON_FULL_RING } from "../../include/net/dropreason.ts";
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_FULL_RING,
+} from "../../include/net/dropreason.ts";
 import {
   __dev_forward_skb,
   __netif_rx,
@@ -55,7 +58,6 @@ import type { rtnl_link_ops } from "../../net/core/dev.ts";
 import { napi_gro_receive } from "../../net/core/gro.ts";
 import {
   __skb_queue_purge,
-  kfree_skb,
   kfree_skb_reason,
   skb_tx_timestamp,
   skb_unclone,
@@ -125,7 +127,7 @@ function veth_xmit(skb: sk_buff, dev: net_device): number {
   const rcv = priv.peer;
   const { stats } = dev;
   if (rcv === null) {
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
     priv.dropped++;
     stats.tx_dropped++;
     return NETDEV_TX_OK;

@@ -67,7 +67,10 @@ import { virtio_net_hdr_from_skb, virtio_net_hdr_to_skb } from "../../include/li
 import type { net } from "../../include/net/net_namespace.ts";
 import {
   SKB_DROP_REASON_DEV_HDR,
-  SKB_DROP_REASON_NOT_SPECIFIED,
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_FULL_RING,
+  SKB_DROP_REASON_INVALID_PROTO,
+  SKB_DROP_REASON_NOMEM,
 } from "../../include/net/dropreason.ts";
 import { disable_irq_nosync, enable_irq, free_irq, request_irq } from "../../kernel/irq/manage.ts";
 import { alloc_pages, put_page } from "../../mm/page_alloc.ts";
@@ -88,7 +91,6 @@ import {
   __skb_put,
   build_skb,
   consume_skb,
-  kfree_skb,
   kfree_skb_reason,
   napi_alloc_skb,
   skb_cow_head,
@@ -201,12 +203,12 @@ const PLAIN_COPYBREAK = 256;
 const VNET_COPYBREAK = 8192;
 
 /** Counts a packet that could not be sent, and frees it. */
-function tun_tx_drop(dev: net_device, skb: sk_buff, err: number): number {
+function tun_tx_drop(dev: net_device, skb: sk_buff, err: number, reason: number): number {
   const { stats } = dev;
   stats.tx_dropped++;
   if (err === -EINVAL) stats.tx_errors++;
   else if (err !== 0) stats.tx_fifo_errors++;
-  kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+  kfree_skb_reason(skb, reason);
   return NETDEV_TX_OK;
 }
 
@@ -243,16 +245,18 @@ function tun_net_xmit(skb: sk_buff, dev: net_device): number {
   const tun = netdev_priv<tun_struct>(dev);
   const { file, vnet_hdr_sz } = tun;
   const { shinfo } = skb;
-  if (file.fd < 0) return tun_tx_drop(dev, skb, -EBADF);
-  if (shinfo.frag_list !== null && skb_linearize(skb) !== 0) return tun_tx_drop(dev, skb, 0);
+  if (file.fd < 0) return tun_tx_drop(dev, skb, -EBADF, SKB_DROP_REASON_DEV_READY);
+  if (shinfo.frag_list !== null && skb_linearize(skb) !== 0) {
+    return tun_tx_drop(dev, skb, 0, SKB_DROP_REASON_NOMEM);
+  }
   if (vnet_hdr_sz !== 0) {
     const err = tun_put_vnet_hdr(tun, skb);
-    if (err !== 0) return tun_tx_drop(dev, skb, err);
+    if (err !== 0) return tun_tx_drop(dev, skb, err, SKB_DROP_REASON_DEV_HDR);
   }
   const n = shinfo.nr_frags === 0
     ? file.ops.write(file.fd, skb.head, skb.data - vnet_hdr_sz, skb.len + vnet_hdr_sz)
     : tun_write_frags(tun, skb);
-  if (n < 0) return tun_tx_drop(dev, skb, n);
+  if (n < 0) return tun_tx_drop(dev, skb, n, SKB_DROP_REASON_FULL_RING);
   dev.stats.tx_packets++;
   dev.stats.tx_bytes += skb.len;
   consume_skb(skb);
@@ -323,7 +327,7 @@ function tun_get_user(tun: tun_struct, n: number): sk_buff | null {
   if (is_tun) {
     if (skb.protocol === 0) {
       stats.rx_dropped++;
-      kfree_skb(skb);
+      kfree_skb_reason(skb, SKB_DROP_REASON_INVALID_PROTO);
       return null;
     }
     skb_reset_mac_header(skb);

@@ -81,7 +81,10 @@ export const SKB_DROP_REASON_IP_LOCALNET = 75;
 export const SKB_DROP_REASON_IP_INVALID_SOURCE = 76;
 export const SKB_DROP_REASON_IP_INVALID_DEST = 77;
 export const SKB_DROP_REASON_PACKET_SOCK_ERROR = 78;
-export const SKB_DROP_REASON_MAX = 79;
+export const SKB_DROP_REASON_QUEUE_PURGE = 79;
+export const SKB_DROP_REASON_NEIGH_HH_FILLFAIL = 80;
+export const SKB_DROP_REASON_RECURSION_LIMIT = 81;
+export const SKB_DROP_REASON_MAX = 82;
 
 /** An SKB_DROP_REASON_* (or SKB_NOT_DROPPED_YET, SKB_CONSUMED). */
 export type skb_drop_reason = number;
@@ -166,6 +169,9 @@ const reasons = [
   "IP_INVALID_SOURCE",
   "IP_INVALID_DEST",
   "PACKET_SOCK_ERROR",
+  "QUEUE_PURGE",
+  "NEIGH_HH_FILLFAIL",
+  "RECURSION_LIMIT",
 ];
 
 /** The reason's name as the kernel's kfree_skb trace event prints it. */

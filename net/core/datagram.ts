@@ -4,6 +4,7 @@
 // raw sockets: __skb_recv_datagram, __skb_try_recv_datagram, __skb_wait_for_more_packets), copying
 // between packets and the program's buffers (TCP too: skb_copy_datagram_msg), and datagram_poll().
 
+import { SKB_DROP_REASON_SKB_CSUM } from "../../include/net/dropreason.ts";
 import {
   current,
   signal_pending,
@@ -73,7 +74,7 @@ import {
   __kfree_skb,
   __skb_checksum_complete,
   consume_skb,
-  kfree_skb,
+  kfree_skb_reason,
   skb_clone,
   skb_unref,
 } from "./skbuff.ts";
@@ -286,7 +287,7 @@ export function __sk_queue_drop_skb(
 /** Frees a packet that was received and is bad; 0, or -ENOENT where a peeked one is gone already. */
 export function skb_kill_datagram(sk: sock, skb: sk_buff, flags: number): number {
   const err = __sk_queue_drop_skb(sk, sk.sk_receive_queue, skb, flags, null);
-  kfree_skb(skb);
+  kfree_skb_reason(skb, SKB_DROP_REASON_SKB_CSUM);
   return err;
 }
 

@@ -102,9 +102,12 @@ import { ktime_get_real } from "../../include/linux/timekeeping.ts";
 import {
   SKB_DROP_REASON_CPU_BACKLOG,
   SKB_DROP_REASON_DEV_READY,
-  SKB_DROP_REASON_NOT_SPECIFIED,
+  SKB_DROP_REASON_PKT_TOO_BIG,
+  SKB_DROP_REASON_RECURSION_LIMIT,
   SKB_DROP_REASON_SKB_GSO_SEG,
+  SKB_DROP_REASON_SKB_UCOPY_FAULT,
   SKB_DROP_REASON_UNHANDLED_PROTO,
+  SKB_NOT_DROPPED_YET,
 } from "../../include/net/dropreason.ts";
 import type { net } from "../../include/net/net_namespace.ts";
 import { TCQ_F_CAN_BYPASS } from "../../include/net/sch_generic.ts";
@@ -152,8 +155,7 @@ import {
   __skb_pull,
   __skb_tstamp_tx,
   consume_skb,
-  kfree_skb,
-  kfree_skb_list,
+  kfree_skb_list_reason,
   kfree_skb_reason,
   skb_checksum,
   skb_clone,
@@ -620,7 +622,7 @@ function flush_backlog(dev: net_device): void {
       const next: sk_buff | null = skb.next;
       if (skb.dev === dev) {
         __skb_unlink(skb, q);
-        kfree_skb(skb);
+        kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
       }
       skb = next;
     }
@@ -693,9 +695,13 @@ export function is_skb_forwardable(dev: net_device, skb: sk_buff): boolean {
 
 /** Makes a packet that another device sent one that dev receives; 0, or NET_RX_DROP and it is freed. */
 export function __dev_forward_skb(dev: net_device, skb: sk_buff): number {
-  if (skb_orphan_frags(skb) !== 0 || !is_skb_forwardable(dev, skb)) {
+  let reason = SKB_NOT_DROPPED_YET;
+  if (skb_orphan_frags(skb) !== 0) reason = SKB_DROP_REASON_SKB_UCOPY_FAULT;
+  else if ((dev.flags & IFF_UP) === 0) reason = SKB_DROP_REASON_DEV_READY;
+  else if (!is_skb_forwardable(dev, skb)) reason = SKB_DROP_REASON_PKT_TOO_BIG;
+  if (reason !== SKB_NOT_DROPPED_YET) {
     dev.stats.rx_dropped++;
-    kfree_skb(skb);
+    kfree_skb_reason(skb, reason);
     return NET_RX_DROP;
   }
   skb_scrub_packet(skb, skb.dev === null || skb.dev.nd_net !== dev.nd_net);
@@ -759,7 +765,7 @@ export function dev_queue_xmit_nit(skb: sk_buff, dev: net_device): void {
   if (pt_prev === null) return;
   const copy = skb2 as sk_buff;
   if (skb_orphan_frags_rx(copy) === 0) pt_prev.func(copy, dev, pt_prev, dev);
-  else kfree_skb(copy);
+  else kfree_skb_reason(copy, SKB_DROP_REASON_SKB_UCOPY_FAULT);
 }
 
 /** Has net_tx_action() run a queue. */
@@ -1042,7 +1048,11 @@ function dev_xmit_noqueue(skb: sk_buff, dev: net_device): number {
   if ((dev.flags & IFF_UP) === 0 || sd.xmit_recursion >= XMIT_RECURSION_LIMIT) {
     WARN_ONCE(sd.xmit_recursion >= XMIT_RECURSION_LIMIT, "dev_queue_xmit: recursion");
     dev.stats.tx_dropped++;
-    kfree_skb_list(skb);
+    const down = (dev.flags & IFF_UP) === 0;
+    kfree_skb_list_reason(
+      skb,
+      down ? SKB_DROP_REASON_DEV_READY : SKB_DROP_REASON_RECURSION_LIMIT,
+    );
     return -ENETDOWN;
   }
   const segs = validate_xmit_skb(skb, dev);
@@ -1056,7 +1066,7 @@ function dev_xmit_noqueue(skb: sk_buff, dev: net_device): number {
     if (dev_xmit_complete(rc)) return rc;
   }
   dev.stats.tx_dropped++;
-  kfree_skb_list(left);
+  kfree_skb_list_reason(left, SKB_DROP_REASON_DEV_READY);
   return -ENETDOWN;
 }
 
@@ -1099,7 +1109,7 @@ function ____napi_schedule(n: napi_struct): void {
 function enqueue_to_backlog(skb: sk_buff): number {
   const dev = skb.dev as net_device;
   const queue = sd.input_pkt_queue;
-  let reason = SKB_DROP_REASON_NOT_SPECIFIED;
+  let reason: number;
   if (!netif_running(dev)) {
     reason = SKB_DROP_REASON_DEV_READY;
   } else if (queue.qlen > init_net.core.sysctl_netdev_max_backlog) {

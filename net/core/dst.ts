@@ -4,6 +4,10 @@
 // holds one, and one that is no longer good is marked (obsolete), upon which its users look up again.
 // A device that goes takes its routes out of use by dst_dev_put().
 
+import {
+  SKB_DROP_REASON_IP_INNOROUTES,
+  SKB_DROP_REASON_IP_OUTNOROUTES,
+} from "../../include/net/dropreason.ts";
 import { jiffies } from "../../include/linux/jiffies.ts";
 import { net_device } from "../../include/linux/netdevice.ts";
 import type { sk_buff } from "../../include/linux/skbuff.ts";
@@ -12,7 +16,7 @@ import type { dst_ops } from "../../include/net/dst.ts";
 import type { neighbour } from "../../include/net/neighbour.ts";
 import type { net } from "../../include/net/net_namespace.ts";
 import type { sock } from "../../include/net/sock.ts";
-import { kfree_skb } from "./skbuff.ts";
+import { kfree_skb_reason } from "./skbuff.ts";
 
 /** The metrics of a route that has none. Nobody writes to them: dst_cow_metrics_generic(). */
 export const dst_default_metrics: Int32Array = new Int32Array(RTAX_MAX);
@@ -22,13 +26,13 @@ export const blackhole_netdev: net_device = new net_device("blackhole_dev");
 
 /** Drops what a route without output is given; 0. */
 export function dst_discard_out(_net: net, _sk: sock | null, skb: sk_buff): number {
-  kfree_skb(skb);
+  kfree_skb_reason(skb, SKB_DROP_REASON_IP_OUTNOROUTES);
   return 0;
 }
 
 /** Drops what a route without input is given; 0. */
 export function dst_discard(skb: sk_buff): number {
-  kfree_skb(skb);
+  kfree_skb_reason(skb, SKB_DROP_REASON_IP_INNOROUTES);
   return 0;
 }
 

@@ -9,6 +9,10 @@
 // The leaf functions of the kernel's include/net/gro.h are here too. A header is asked for as an offset
 // in skb.head: there is no frag0, headers that stand in fragments are pulled.
 
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+} from "../../include/net/dropreason.ts";
 import { E2BIG, EPROTONOSUPPORT } from "../../include/uapi/asm-generic/errno.ts";
 import { ETH_HLEN } from "../../include/uapi/linux/if_ether.ts";
 import { ERR_PTR } from "../../include/linux/err.ts";
@@ -53,8 +57,8 @@ import {
   __skb_header_release,
   __skb_pull,
   __skb_push,
-  kfree_skb,
   kfree_skb_partial,
+  kfree_skb_reason,
   skb_checksum,
 } from "./skbuff.ts";
 
@@ -339,7 +343,7 @@ function napi_gro_complete(napi: napi_struct, skb: sk_buff): void {
       break;
     }
     if (err !== 0) {
-      kfree_skb(skb);
+      kfree_skb_reason(skb, SKB_DROP_REASON_UNHANDLED_PROTO);
       return;
     }
   }
@@ -519,14 +523,14 @@ export function napi_gro_purge(napi: napi_struct): void {
     for (let skb = bucket.list.next; skb !== null; skb = bucket.list.next) {
       __skb_unlink(skb, bucket.list);
       skb.gro_cb.last = null;
-      kfree_skb(skb);
+      kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
     }
     bucket.count = 0;
   }
   napi.gro_bitmask = 0;
   for (let skb = napi.rx_list.next; skb !== null; skb = napi.rx_list.next) {
     __skb_unlink(skb, napi.rx_list);
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
   }
   napi.rx_count = 0;
 }

@@ -30,6 +30,7 @@ import type { work_struct } from "../../include/linux/workqueue.ts";
 import {
   SKB_DROP_REASON_NEIGH_DEAD,
   SKB_DROP_REASON_NEIGH_FAILED,
+  SKB_DROP_REASON_NEIGH_HH_FILLFAIL,
   SKB_DROP_REASON_NEIGH_QUEUEFULL,
 } from "../../include/net/dropreason.ts";
 import { DST_OBSOLETE_DEAD } from "../../include/net/dst.ts";
@@ -69,9 +70,8 @@ import {
 import { dev_queue_xmit } from "./dev.ts";
 import {
   __skb_pull,
-  __skb_queue_purge,
+  __skb_queue_purge_reason,
   consume_skb,
-  kfree_skb,
   kfree_skb_reason,
   skb_clone,
   skb_push,
@@ -90,7 +90,7 @@ const HH_DATA_MOD = 16;
 
 /** What a neighbour outputs by that nobody has set up or that is gone. */
 function neigh_blackhole(_neigh: neighbour, skb: sk_buff): number {
-  kfree_skb(skb);
+  kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_DEAD);
   return -ENETDOWN;
 }
 
@@ -335,7 +335,7 @@ export function neigh_destroy(neigh: neighbour): void {
   neigh.tbl.stats.destroys++;
   if (!neigh.dead) return;
   neigh_del_timer(neigh);
-  __skb_queue_purge(neigh.arp_queue);
+  __skb_queue_purge_reason(neigh.arp_queue, SKB_DROP_REASON_NEIGH_DEAD);
   neigh.arp_queue_len_bytes = 0;
   neigh.tbl.entries--;
 }
@@ -415,7 +415,7 @@ function neigh_invalidate(neigh: neighbour): void {
     if (neigh.ops.error_report !== undefined) neigh.ops.error_report(neigh, skb);
     else kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_FAILED);
   }
-  __skb_queue_purge(queue);
+  __skb_queue_purge_reason(queue, SKB_DROP_REASON_NEIGH_FAILED);
   neigh.arp_queue_len_bytes = 0;
 }
 
@@ -592,7 +592,7 @@ function neigh_flush_queue(neigh: neighbour): void {
     }
     n1.output(n1, skb);
   }
-  __skb_queue_purge(neigh.arp_queue);
+  __skb_queue_purge_reason(neigh.arp_queue, SKB_DROP_REASON_NEIGH_DEAD);
   neigh.arp_queue_len_bytes = 0;
 }
 
@@ -725,7 +725,7 @@ export function neigh_resolve_output(neigh: neighbour, skb: sk_buff): number {
 /** Sends skb to an address that is known to be good. */
 export function neigh_connected_output(neigh: neighbour, skb: sk_buff): number {
   if (neigh_hard_header(neigh, skb) >= 0) return dev_queue_xmit(skb);
-  kfree_skb(skb);
+  kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_HH_FILLFAIL);
   return -EINVAL;
 }
 
@@ -738,7 +738,7 @@ export function neigh_direct_output(_neigh: neighbour, skb: sk_buff): number {
 export function neigh_hh_output(neigh: neighbour, skb: sk_buff): number {
   const { hh_len, hh_data } = neigh.hh;
   if (skb_headroom(skb) < hh_len) {
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_HH_FILLFAIL);
     return NET_XMIT_DROP;
   }
   const u8 = skb.head.u8;

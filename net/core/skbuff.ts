@@ -65,7 +65,12 @@ import {
 import type { ip_options, ubuf_info } from "../../include/linux/skbuff.ts";
 import { ktime_get_real } from "../../include/linux/timekeeping.ts";
 import { skb_can_coalesce } from "../../include/linux/skbuff.ts";
-import { SKB_CONSUMED, SKB_DROP_REASON_NOT_SPECIFIED } from "../../include/net/dropreason.ts";
+import {
+  SKB_CONSUMED,
+  SKB_DROP_REASON_NOT_SPECIFIED,
+  SKB_DROP_REASON_QUEUE_PURGE,
+  SKB_DROP_REASON_SOCKET_RCVBUFF,
+} from "../../include/net/dropreason.ts";
 import { SOCK_DEAD, sock_flag } from "../../include/net/sock.ts";
 import type { sock } from "../../include/net/sock.ts";
 import {
@@ -455,7 +460,8 @@ function skb_release_data(skb: sk_buff): void {
   if (si.destructor_arg !== null) skb_zcopy_clear(skb, true);
   const frags = si.frags;
   for (let i = 0, n = si.nr_frags; i < n; i++) put_page(frags[i].bv_page);
-  if (si.frag_list !== null) kfree_skb_list(si.frag_list);
+  // The whole packet is counted, not its parts.
+  if (si.frag_list !== null) kfree_skb_list_reason(si.frag_list, SKB_CONSUMED);
   free_shinfo_to_cache(si);
   put_page(skb.head);
 }
@@ -1101,7 +1107,7 @@ export function ___pskb_trim(skb: sk_buff, len: number): number {
     for (let k = i; k < si.nr_frags; k++) put_page(si.frags[k].bv_page);
     si.nr_frags = i;
     if (si.frag_list !== null) {
-      kfree_skb_list(si.frag_list);
+      kfree_skb_list_reason(si.frag_list, SKB_CONSUMED);
       si.frag_list = null;
     }
   }
@@ -1135,7 +1141,7 @@ function trim_frag_list(si: skb_shared_info, left: number): void {
       continue;
     }
     pskb_trim(frag, left);
-    kfree_skb_list(frag.next);
+    kfree_skb_list_reason(frag.next, SKB_CONSUMED);
     frag.next = null;
     return;
   }
@@ -2040,9 +2046,16 @@ export function skb_append(old: sk_buff, newsk: sk_buff, list: sk_buff_head): vo
   __skb_queue_after(list, old, newsk);
 }
 
-/** Frees every packet of the list. */
+/** Drops every packet of the list. */
+export function __skb_queue_purge_reason(list: sk_buff_head, reason: number): void {
+  for (let skb = __skb_dequeue(list); skb !== null; skb = __skb_dequeue(list)) {
+    kfree_skb_reason(skb, reason);
+  }
+}
+
+/** Drops every packet of the list. */
 export function __skb_queue_purge(list: sk_buff_head): void {
-  for (let skb = __skb_dequeue(list); skb !== null; skb = __skb_dequeue(list)) kfree_skb(skb);
+  __skb_queue_purge_reason(list, SKB_DROP_REASON_QUEUE_PURGE);
 }
 
 export function skb_queue_purge(list: sk_buff_head): void {
@@ -2078,7 +2091,7 @@ export function skb_rbtree_purge(root: rb_root<sk_buff>): number {
     p = rb_next(p);
     rb_erase(skb.rbnode, root);
     sum += skb.truesize;
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_QUEUE_PURGE);
   }
   return sum;
 }
@@ -2164,7 +2177,7 @@ export function __skb_tstamp_tx(
   if ((sk.sk_tsflags & SOF_TIMESTAMPING_OPT_ID) !== 0) {
     serr.ee.ee_data = (skb.shinfo.tskey - (sk.sk_type === SOCK_STREAM ? sk.sk_tskey : 0)) | 0;
   }
-  if (sock_queue_err_skb(sk, skb) < 0) kfree_skb(skb);
+  if (sock_queue_err_skb(sk, skb) < 0) kfree_skb_reason(skb, SKB_DROP_REASON_SOCKET_RCVBUFF);
 }
 
 const SOCK_STREAM = 1;

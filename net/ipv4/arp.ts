@@ -43,7 +43,15 @@ import {
 import type { sk_buff } from "../../include/linux/skbuff.ts";
 import { AF_INET } from "../../include/linux/socket.ts";
 import { arp_hashfn } from "../../include/net/arp.ts";
-import { SKB_DROP_REASON_NEIGH_FAILED } from "../../include/net/dropreason.ts";
+import {
+  SKB_DROP_REASON_DEV_READY,
+  SKB_DROP_REASON_IP_INVALID_DEST,
+  SKB_DROP_REASON_IP_INVALID_SOURCE,
+  SKB_DROP_REASON_NEIGH_FAILED,
+  SKB_DROP_REASON_NEIGH_HH_FILLFAIL,
+  SKB_DROP_REASON_PKT_TOO_SMALL,
+  SKB_DROP_REASON_UNHANDLED_PROTO,
+} from "../../include/net/dropreason.ts";
 import { dst_link_failure } from "../../include/net/dst.ts";
 import type { dst_entry } from "../../include/net/dst.ts";
 import {
@@ -123,7 +131,6 @@ import {
 import {
   alloc_skb,
   consume_skb,
-  kfree_skb,
   kfree_skb_reason,
   pskb_may_pull,
   skb_put,
@@ -394,7 +401,7 @@ export function arp_create(
   if (
     ops !== null && ops.create(skb, dev, ptype, dest_hw ?? dev.broadcast, src_hw, skb.len) < 0
   ) {
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_HH_FILLFAIL);
     return null;
   }
 
@@ -481,7 +488,7 @@ function arp_process_request(
 function arp_process(n: net, _sk: sock | null, skb: sk_buff): number {
   const dev = skb.dev!;
   const in_dev = __in_dev_get_rcu(dev);
-  if (in_dev === null) return arp_free_skb(skb);
+  if (in_dev === null) return arp_free_skb(skb, SKB_DROP_REASON_DEV_READY);
 
   const arp = arp_hdr(skb);
   const ar_op = arp.ar_op;
@@ -489,8 +496,12 @@ function arp_process(n: net, _sk: sock | null, skb: sk_buff): number {
   const right_type = dev.type === ARPHRD_ETHER || dev.type === ARPHRD_IEEE802
     ? hrd === ARPHRD_ETHER || hrd === ARPHRD_IEEE802
     : hrd === dev.type;
-  if (!right_type || arp.ar_pro !== ETH_P_IP) return arp_free_skb(skb);
-  if (ar_op !== ARPOP_REPLY && ar_op !== ARPOP_REQUEST) return arp_free_skb(skb);
+  if (!right_type || arp.ar_pro !== ETH_P_IP) {
+    return arp_free_skb(skb, SKB_DROP_REASON_UNHANDLED_PROTO);
+  }
+  if (ar_op !== ARPOP_REPLY && ar_op !== ARPOP_REQUEST) {
+    return arp_free_skb(skb, SKB_DROP_REASON_UNHANDLED_PROTO);
+  }
 
   const { dv, u8 } = skb.head;
   let at = skb.network_header + 8;
@@ -503,9 +514,11 @@ function arp_process(n: net, _sk: sock | null, skb: sk_buff): number {
   const tip = dv.getInt32(at);
 
   if (ipv4_is_multicast(tip) || (ipv4_is_loopback(tip) && !IN_DEV_ROUTE_LOCALNET(in_dev))) {
-    return arp_free_skb(skb);
+    return arp_free_skb(skb, SKB_DROP_REASON_IP_INVALID_DEST);
   }
-  if (sip === tip && IN_DEV_ORCONF(in_dev, "drop_gratuitous_arp")) return arp_free_skb(skb);
+  if (sip === tip && IN_DEV_ORCONF(in_dev, "drop_gratuitous_arp")) {
+    return arp_free_skb(skb, SKB_DROP_REASON_IP_INVALID_SOURCE);
+  }
 
   if (
     (ar_op === ARPOP_REQUEST && arp_process_request(n, skb, in_dev, sip, tip, sha)) || sip === 0
@@ -535,8 +548,8 @@ function arp_process(n: net, _sk: sock | null, skb: sk_buff): number {
   return NET_RX_SUCCESS;
 }
 
-function arp_free_skb(skb: sk_buff): number {
-  kfree_skb(skb);
+function arp_free_skb(skb: sk_buff, reason: number): number {
+  kfree_skb_reason(skb, reason);
   return NET_RX_DROP;
 }
 
@@ -559,9 +572,13 @@ export function arp_rcv(
     return NET_RX_SUCCESS;
   }
   skb = skb_share_check(skb);
-  if (!pskb_may_pull(skb, arp_hdr_len(dev))) return arp_free_skb(skb);
+  if (!pskb_may_pull(skb, arp_hdr_len(dev))) {
+    return arp_free_skb(skb, SKB_DROP_REASON_PKT_TOO_SMALL);
+  }
   const arp = arp_hdr(skb);
-  if (arp.ar_hln !== dev.addr_len || arp.ar_pln !== 4) return arp_free_skb(skb);
+  if (arp.ar_hln !== dev.addr_len || arp.ar_pln !== 4) {
+    return arp_free_skb(skb, SKB_DROP_REASON_PKT_TOO_SMALL);
+  }
   return arp_process(dev.nd_net, null, skb);
 }
 

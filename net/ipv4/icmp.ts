@@ -30,7 +30,6 @@ import {
   SKB_DROP_REASON_IP_INHDR,
   SKB_DROP_REASON_NO_SOCKET,
   SKB_DROP_REASON_NOMEM,
-  SKB_DROP_REASON_NOT_SPECIFIED,
   SKB_DROP_REASON_PKT_TOO_SMALL,
   SKB_DROP_REASON_UNHANDLED_PROTO,
   SKB_NOT_DROPPED_YET,
@@ -514,7 +513,7 @@ export function icmp_unreach(skb: sk_buff): number {
   const n = skb._skb_refdst!.dev.nd_net;
   if (!pskb_may_pull(skb, 20)) {
     __ICMP_INC_STATS(n, ICMP_MIB_INERRORS);
-    return SKB_DROP_REASON_NOT_SPECIFIED;
+    return SKB_DROP_REASON_PKT_TOO_SMALL;
   }
   const icmph = icmp_hdr(skb);
   const { u8, dv } = skb.head;
@@ -614,7 +613,7 @@ export function icmp_rcv(skb: sk_buff): number {
     __ICMP_INC_STATS(n, ICMP_MIB_CSUMERRORS);
     return icmp_rcv_error(n, skb, SKB_DROP_REASON_ICMP_CSUM);
   }
-  if (pskb_pull(skb, 8) < 0) return icmp_rcv_error(n, skb, SKB_DROP_REASON_NOT_SPECIFIED);
+  if (pskb_pull(skb, 8) < 0) return icmp_rcv_error(n, skb, SKB_DROP_REASON_PKT_TOO_SMALL);
   const { type } = icmp_hdr(skb);
   ICMPMSGIN_INC_STATS(n, type);
   // Unknown types are discarded silently. @rfc 1122 3.2.2

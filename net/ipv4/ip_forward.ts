@@ -20,7 +20,9 @@ import type { sk_buff } from "../../include/linux/skbuff.ts";
 import { dst_output } from "../../include/net/dst.ts";
 import {
   SKB_DROP_REASON_IP_INHDR,
-  SKB_DROP_REASON_NOT_SPECIFIED,
+  SKB_DROP_REASON_IP_INNOROUTES,
+  SKB_DROP_REASON_NOMEM,
+  SKB_DROP_REASON_OTHERHOST,
   SKB_DROP_REASON_PKT_TOO_BIG,
 } from "../../include/net/dropreason.ts";
 import { icmp_send } from "../../include/net/icmp.ts";
@@ -71,7 +73,7 @@ function ip_forward_finish(n: net, sk: sock | null, skb: sk_buff): number {
 
 /** Forwards a packet: 0, or NET_RX_DROP. @rfc 1812 5.2 */
 export function ip_forward(skb: sk_buff): number {
-  let reason = SKB_DROP_REASON_NOT_SPECIFIED;
+  let reason = SKB_DROP_REASON_OTHERHOST;
   drop: {
     if (skb.pkt_type !== PACKET_HOST || skb.sk !== null) break drop;
     if (skb.ip_summed === CHECKSUM_COMPLETE) skb.ip_summed = CHECKSUM_NONE;
@@ -86,6 +88,7 @@ export function ip_forward(skb: sk_buff): number {
     const opt = IPCB(skb).opt;
     if (opt.is_strictroute && rt.rt_uses_gateway) {
       icmp_send(skb, ICMP_DEST_UNREACH, ICMP_SR_FAILED, 0);
+      reason = SKB_DROP_REASON_IP_INNOROUTES;
       break drop;
     }
     IPCB(skb).flags |= IPSKB_FORWARDED;
@@ -96,7 +99,10 @@ export function ip_forward(skb: sk_buff): number {
       reason = SKB_DROP_REASON_PKT_TOO_BIG;
       break drop;
     }
-    if (skb_cow(skb, LL_RESERVED_SPACE(rt.dev)) !== 0) break drop;
+    if (skb_cow(skb, LL_RESERVED_SPACE(rt.dev)) !== 0) {
+      reason = SKB_DROP_REASON_NOMEM;
+      break drop;
+    }
     const iph = ip_hdr(skb);
     ip_decrease_ttl(iph);
     // To where it came from: the sender should know the better way.

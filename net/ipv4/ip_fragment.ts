@@ -21,7 +21,8 @@ import {
   SKB_DROP_REASON_DUP_FRAG,
   SKB_DROP_REASON_FRAG_REASM_TIMEOUT,
   SKB_DROP_REASON_FRAG_TOO_FAR,
-  SKB_DROP_REASON_NOT_SPECIFIED,
+  SKB_DROP_REASON_IP_INHDR,
+  SKB_DROP_REASON_NOMEM,
 } from "../../include/net/dropreason.ts";
 import { icmp_send } from "../../include/net/icmp.ts";
 import {
@@ -56,7 +57,6 @@ import { ip_fast_csum } from "../../lib/checksum.ts";
 import { dev_get_by_index } from "../core/dev.ts";
 import { register_pernet_subsys } from "../core/net_namespace.ts";
 import {
-  kfree_skb,
   kfree_skb_reason,
   pskb_may_pull,
   pskb_pull,
@@ -188,7 +188,7 @@ function ip_frag_reinit(qp: inet_frag_queue): number {
 /** Adds a fragment: 0 and skb is the whole packet, else negative, and skb is queued or gone. */
 function ip_frag_queue(qp: inet_frag_queue, skb: sk_buff): number {
   const n = qp.fqdir.net;
-  let reason = SKB_DROP_REASON_NOT_SPECIFIED;
+  let reason = SKB_DROP_REASON_DUP_FRAG;
   let err = -ENOENT;
   discard: {
     if ((qp.flags & INET_FRAG_COMPLETE) !== 0) break discard;
@@ -196,9 +196,11 @@ function ip_frag_queue(qp: inet_frag_queue, skb: sk_buff): number {
       err = ip_frag_reinit(qp);
       if (err !== 0) {
         inet_frag_kill(qp);
+        reason = SKB_DROP_REASON_FRAG_TOO_FAR;
         break discard;
       }
     }
+    reason = SKB_DROP_REASON_IP_INHDR;
     const iph = ip_hdr(skb);
     const ecn = ip4_frag_ecn(iph.tos);
     const frag_off = iph.frag_off;
@@ -225,6 +227,7 @@ function ip_frag_queue(qp: inet_frag_queue, skb: sk_buff): number {
       if (end === offset) break discard_qp;
       if (pskb_pull(skb, skb_network_offset(skb) + ihl) < 0) {
         err = -ENOMEM;
+        reason = SKB_DROP_REASON_NOMEM;
         break discard_qp;
       }
       err = pskb_trim_rcsum(skb, end - offset);
@@ -338,7 +341,7 @@ export function ip_defrag(n: net, skb: sk_buff, user: number): number {
     return ret;
   }
   __IP_INC_STATS(n, IPSTATS_MIB_REASMFAILS);
-  kfree_skb(skb);
+  kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
   return -ENOMEM;
 }
 

@@ -42,9 +42,11 @@ import type { dst_entry } from "../../include/net/dst.ts";
 import {
   SKB_DROP_REASON_IP_CSUM,
   SKB_DROP_REASON_IP_INHDR,
+  SKB_DROP_REASON_IP_INNOROUTES,
+  SKB_DROP_REASON_IP_INVALID_SOURCE,
   SKB_DROP_REASON_IP_NOPROTO,
   SKB_DROP_REASON_IP_RPFILTER,
-  SKB_DROP_REASON_NOT_SPECIFIED,
+  SKB_DROP_REASON_NOMEM,
   SKB_DROP_REASON_OTHERHOST,
   SKB_DROP_REASON_PKT_TOO_SMALL,
   SKB_DROP_REASON_UNICAST_IN_L2_MULTICAST,
@@ -64,7 +66,13 @@ import { inet_protos } from "../../include/net/protocol.ts";
 import { raw_local_deliver } from "../../include/net/raw.ts";
 import { skb_rtable } from "../../include/net/route.ts";
 import type { sock } from "../../include/net/sock.ts";
-import { EXDEV } from "../../include/uapi/asm-generic/errno.ts";
+import {
+  EHOSTUNREACH,
+  ENETUNREACH,
+  ENOBUFS,
+  ENOMEM,
+  EXDEV,
+} from "../../include/uapi/asm-generic/errno.ts";
 import { ICMP_DEST_UNREACH, ICMP_PROT_UNREACH } from "../../include/uapi/linux/icmp.ts";
 import { IPPROTO_TCP, IPPROTO_UDP } from "../../include/uapi/linux/in.ts";
 import { RTN_BROADCAST, RTN_MULTICAST } from "../../include/uapi/linux/rtnetlink.ts";
@@ -185,7 +193,7 @@ export function ip_rcv_finish_core(
   hint: sk_buff | null,
 ): number {
   let err = 0;
-  let reason = SKB_DROP_REASON_NOT_SPECIFIED;
+  let reason = SKB_DROP_REASON_IP_INHDR;
   drop: {
     drop_error: {
       if (ip_can_use_hint(skb, hint)) {
@@ -232,9 +240,14 @@ export function ip_rcv_finish_core(
       }
       return NET_RX_SUCCESS;
     }
+    reason = SKB_DROP_REASON_IP_INVALID_SOURCE;
     if (err === -EXDEV) {
       reason = SKB_DROP_REASON_IP_RPFILTER;
       __NET_INC_STATS(net, LINUX_MIB_IPRPFILTER);
+    } else if (err === -EHOSTUNREACH || err === -ENETUNREACH) {
+      reason = SKB_DROP_REASON_IP_INNOROUTES;
+    } else if (err === -ENOMEM || err === -ENOBUFS) {
+      reason = SKB_DROP_REASON_NOMEM;
     }
   }
   kfree_skb_reason(skb, reason);
@@ -256,7 +269,7 @@ export function ip_rcv_core(skb: sk_buff, net: net): sk_buff | null {
   }
   __IP_UPD_PO_STATS(net, IPSTATS_MIB_INPKTS, IPSTATS_MIB_INOCTETS, skb.len);
   skb = skb_share_check(skb);
-  let reason = SKB_DROP_REASON_NOT_SPECIFIED;
+  let reason = SKB_DROP_REASON_IP_INHDR;
   drop: {
     inhdr_error: {
       if (!pskb_may_pull(skb, 20)) break inhdr_error;
@@ -285,6 +298,7 @@ export function ip_rcv_core(skb: sk_buff, net: net): sk_buff | null {
       if (len < ihl << 2) break inhdr_error;
       if (skb.len > len && pskb_trim_rcsum(skb, len) !== 0) {
         __IP_INC_STATS(net, IPSTATS_MIB_INDISCARDS);
+        reason = SKB_DROP_REASON_NOMEM;
         break drop;
       }
       skb.transport_header = skb.network_header + (ihl << 2);
@@ -293,7 +307,6 @@ export function ip_rcv_core(skb: sk_buff, net: net): sk_buff | null {
       skb_orphan(skb);
       return skb;
     }
-    if (reason === SKB_DROP_REASON_NOT_SPECIFIED) reason = SKB_DROP_REASON_IP_INHDR;
     __IP_INC_STATS(net, IPSTATS_MIB_INHDRERRORS);
   }
   kfree_skb_reason(skb, reason);

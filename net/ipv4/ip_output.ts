@@ -66,9 +66,16 @@ import { copy_from_iter } from "../../include/linux/uio.ts";
 import { dst_mtu, dst_output } from "../../include/net/dst.ts";
 import type { dst_entry } from "../../include/net/dst.ts";
 import {
+  SKB_DROP_REASON_IP_INHDR,
   SKB_DROP_REASON_IP_OUTNOROUTES,
   SKB_DROP_REASON_NEIGH_CREATEFAIL,
   SKB_DROP_REASON_NETFILTER_DROP,
+  SKB_DROP_REASON_PKT_TOO_BIG,
+  SKB_DROP_REASON_QDISC_DROP,
+  SKB_DROP_REASON_QUEUE_PURGE,
+  SKB_DROP_REASON_SKB_CSUM,
+  SKB_DROP_REASON_SKB_GSO_SEG,
+  SKB_DROP_REASON_SKB_UCOPY_FAULT,
 } from "../../include/net/dropreason.ts";
 import { flowi4, flowi4_init_output, FLOWI_FLAG_ANYSRC } from "../../include/net/flow.ts";
 import { ICMP_INC_STATS, icmp_send, ICMPMSGOUT_INC_STATS } from "../../include/net/icmp.ts";
@@ -164,8 +171,7 @@ import {
   __skb_trim,
   alloc_skb,
   consume_skb,
-  kfree_skb,
-  kfree_skb_list,
+  kfree_skb_list_reason,
   kfree_skb_reason,
   pskb_trim_unique,
   skb_clone,
@@ -319,7 +325,7 @@ function ip_finish_output_gso(net: net, sk: sock | null, skb: sk_buff, mtu: numb
   const features = netif_skb_features(skb);
   let segs = skb_gso_segment(skb, features & ~NETIF_F_GSO_MASK);
   if (IS_ERR_OR_NULL(segs)) {
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_SKB_GSO_SEG);
     return -ENOMEM;
   }
   consume_skb(skb);
@@ -370,7 +376,7 @@ export function ip_mc_output(net: net, sk: sock | null, skb: sk_buff): number {
     ) ip_mc_loop(net, sk, skb);
     // TTL 0 does not leave the host. @rfc 1112 4
     if (ip_hdr(skb).ttl === 0) {
-      kfree_skb(skb);
+      kfree_skb_reason(skb, SKB_DROP_REASON_IP_INHDR);
       return 0;
     }
   }
@@ -516,7 +522,7 @@ function ip_fragment(
   if (!skb.ignore_df || (max !== 0 && max > mtu)) {
     IP_INC_STATS(net, IPSTATS_MIB_FRAGFAILS);
     icmp_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_PKT_TOO_BIG);
     return -EMSGSIZE;
   }
   return ip_do_fragment(net, sk, skb, output);
@@ -670,7 +676,7 @@ export function ip_do_fragment(
   let err = 0;
   if (skb.ip_summed === CHECKSUM_PARTIAL) err = skb_checksum_help(skb);
   if (err !== 0) {
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_SKB_CSUM);
     IP_INC_STATS(net, IPSTATS_MIB_FRAGFAILS);
     return err;
   }
@@ -695,7 +701,7 @@ export function ip_do_fragment(
     skb2.tstamp = tstamp;
     err = output(net, sk, skb2);
     if (err !== 0) {
-      kfree_skb(skb);
+      kfree_skb_reason(skb, SKB_DROP_REASON_QDISC_DROP);
       IP_INC_STATS(net, IPSTATS_MIB_FRAGFAILS);
       return err;
     }
@@ -752,7 +758,7 @@ function ip_do_fraglist(
     IP_INC_STATS(net, IPSTATS_MIB_FRAGOKS);
     return 0;
   }
-  kfree_skb_list(iter.frag);
+  kfree_skb_list_reason(iter.frag, SKB_DROP_REASON_QDISC_DROP);
   IP_INC_STATS(net, IPSTATS_MIB_FRAGFAILS);
   return err;
 }
@@ -907,7 +913,7 @@ function append_frames<T>(
         getfrag(from, nskb.head.u8, data + transhdrlen, offset, copy, fraggap, nskb) < 0
       ) {
         err = -EFAULT;
-        kfree_skb(nskb);
+        kfree_skb_reason(nskb, SKB_DROP_REASON_SKB_UCOPY_FAULT);
         break;
       }
       offset += copy;
@@ -1129,7 +1135,7 @@ export function ip_finish_skb(sk: sock, fl4: flowi4): sk_buff | null {
 
 function __ip_flush_pending_frames(_sk: sock, queue: sk_buff_head, cork: inet_cork): void {
   for (let skb = __skb_dequeue_tail(queue); skb !== null; skb = __skb_dequeue_tail(queue)) {
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_QUEUE_PURGE);
   }
   ip_cork_release(cork);
 }

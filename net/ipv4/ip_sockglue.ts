@@ -8,6 +8,10 @@
 // recvmsg(MSG_ERRQUEUE) -> inet_recv_error -> ip_recv_error
 
 import {
+  SKB_DROP_REASON_SKB_UCOPY_FAULT,
+  SKB_DROP_REASON_SOCKET_RCVBUFF,
+} from "../../include/net/dropreason.ts";
+import {
   SKB_EXT_ERR,
   SO_EE_ORIGIN_ICMP,
   SO_EE_ORIGIN_LOCAL,
@@ -100,7 +104,7 @@ import {
   __skb_pull,
   alloc_skb,
   consume_skb,
-  kfree_skb,
+  kfree_skb_reason,
   pskb_may_pull,
   skb_clone,
   skb_pull,
@@ -320,7 +324,7 @@ export function ip_icmp_error(
     skb_reset_transport_header(clone);
     if (sock_queue_err_skb(sk, clone) === 0) return;
   }
-  kfree_skb(clone);
+  kfree_skb_reason(clone, SKB_DROP_REASON_SOCKET_RCVBUFF);
 }
 
 /** A packet could not be sent from here: err errno, info the MTU that it met. */
@@ -350,7 +354,7 @@ export function ip_local_error(
   serr.opt_stats = false;
   __skb_pull(skb, 20);
   skb_reset_transport_header(skb);
-  if (sock_queue_err_skb(sk, skb) !== 0) kfree_skb(skb);
+  if (sock_queue_err_skb(sk, skb) !== 0) kfree_skb_reason(skb, SKB_DROP_REASON_SOCKET_RCVBUFF);
 }
 
 /** The error knows an address: it is of ICMP or our own, or has a port. */
@@ -370,7 +374,7 @@ export function ip_recv_error(sk: sock, msg: msghdr, len: number): number {
   }
   const err = skb_copy_datagram_iter(skb, 0, msg.msg_iter, copied);
   if (err !== 0) {
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_SKB_UCOPY_FAULT);
     return err;
   }
   sock_recv_timestamp(msg, sk, skb);

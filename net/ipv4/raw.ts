@@ -42,7 +42,9 @@ import {
 } from "../../include/linux/socket.ts";
 import { copy_from_iter } from "../../include/linux/uio.ts";
 import {
+  SKB_DROP_REASON_IP_INHDR,
   SKB_DROP_REASON_PROTO_MEM,
+  SKB_DROP_REASON_SKB_UCOPY_FAULT,
   SKB_DROP_REASON_SOCKET_RCVBUFF,
 } from "../../include/net/dropreason.ts";
 import { dst_output } from "../../include/net/dst.ts";
@@ -124,14 +126,7 @@ import { SIOCINQ, SIOCOUTQ } from "../../include/uapi/linux/sockios.ts";
 import { csum_block_add, csum_partial_copy, ip_fast_csum } from "../../lib/checksum.ts";
 import { skb_copy_datagram_msg, skb_free_datagram } from "../core/datagram.ts";
 import { skb_recv_datagram, skb_recv_state } from "../core/datagram.ts";
-import {
-  kfree_skb,
-  kfree_skb_reason,
-  skb_clone,
-  skb_copy_bits,
-  skb_push,
-  skb_put,
-} from "../core/skbuff.ts";
+import { kfree_skb_reason, skb_clone, skb_copy_bits, skb_push, skb_put } from "../core/skbuff.ts";
 import {
   lock_sock,
   release_sock,
@@ -369,13 +364,13 @@ function raw_send_hdrinc_skb(
   if ((msg.msg_flags & MSG_CONFIRM) !== 0) skb.dst_pending_confirm = true;
   skb.transport_header = skb.network_header;
   if (copy_from_iter(skb.head.u8, at, length, msg.msg_iter) !== length) {
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_SKB_UCOPY_FAULT);
     return -EFAULT;
   }
   const iph = ip_hdr(skb);
   const iphlen = iph.ihl << 2;
   if (iphlen > length || iphlen < 20) {
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_IP_INHDR);
     return -EINVAL;
   }
   if (iph.saddr === 0) iph.saddr = fl4.saddr;

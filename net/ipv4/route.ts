@@ -45,9 +45,11 @@ import {
   RTAX_MTU,
 } from "../../include/net/dst.ts";
 import type { dst_entry, dst_ops } from "../../include/net/dst.ts";
-import { SKB_DROP_REASON_NOT_SPECIFIED } from "../../include/net/dropreason.ts";
-import { SKB_DROP_REASON_IP_INADDRERRORS } from "../../include/net/dropreason.ts";
-import { SKB_DROP_REASON_IP_INNOROUTES } from "../../include/net/dropreason.ts";
+import {
+  SKB_DROP_REASON_IP_INADDRERRORS,
+  SKB_DROP_REASON_IP_INNOROUTES,
+  SKB_DROP_REASON_IP_OUTNOROUTES,
+} from "../../include/net/dropreason.ts";
 import {
   flowi4,
   flowi4_init_output,
@@ -135,7 +137,7 @@ import { siphash_3u32 } from "../../lib/siphash.ts";
 import { dev_get_by_index } from "../core/dev.ts";
 import { dst_default_metrics, dst_discard, dst_discard_out } from "../core/dst.ts";
 import { __neigh_create, neigh_event_send } from "../core/neighbour.ts";
-import { kfree_skb, kfree_skb_reason } from "../core/skbuff.ts";
+import { kfree_skb_reason } from "../core/skbuff.ts";
 import { sk_dst_get, sk_dst_set } from "../core/sock.ts";
 import {
   devinet_init,
@@ -652,14 +654,13 @@ export function ip_error(skb: sk_buff): number {
   const rt = skb_rtable(skb)!;
   const dev = skb.dev!;
   const in_dev = __in_dev_get_rcu(dev);
-  let reason = SKB_DROP_REASON_NOT_SPECIFIED;
+  let reason = SKB_DROP_REASON_IP_INADDRERRORS;
   let code: number;
   const n = rt.dev.nd_net;
   out: {
     if (in_dev === null) break out;
     if (!IN_DEV_FORWARD(in_dev)) {
       if (rt.error === EHOSTUNREACH) {
-        reason = SKB_DROP_REASON_IP_INADDRERRORS;
         __IP_INC_STATS(n, IPSTATS_MIB_INADDRERRORS);
       } else if (rt.error === ENETUNREACH) {
         reason = SKB_DROP_REASON_IP_INNOROUTES;
@@ -700,7 +701,7 @@ export function ip_error(skb: sk_buff): number {
 
 /** A packet that came in took the way out: never. */
 export function ip_rt_bug(_net: net, _sk: sock | null, skb: sk_buff): number {
-  kfree_skb(skb);
+  kfree_skb_reason(skb, SKB_DROP_REASON_IP_OUTNOROUTES);
   return 0;
 }
 

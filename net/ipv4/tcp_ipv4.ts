@@ -44,10 +44,12 @@ import { NSEC_PER_MSEC, NSEC_PER_USEC } from "../../include/linux/time64.ts";
 import { timer_pending } from "../../include/linux/timer.ts";
 import {
   SKB_DROP_REASON_NO_SOCKET,
-  SKB_DROP_REASON_NOT_SPECIFIED,
+  SKB_DROP_REASON_NOMEM,
+  SKB_DROP_REASON_OTHERHOST,
   SKB_DROP_REASON_PKT_TOO_SMALL,
   SKB_DROP_REASON_SOCKET_BACKLOG,
   SKB_DROP_REASON_SOCKET_FILTER,
+  SKB_DROP_REASON_TCP_CLOSE,
   SKB_DROP_REASON_TCP_CSUM,
   SKB_DROP_REASON_TCP_MD5UNEXPECTED,
   SKB_DROP_REASON_TCP_MINTTL,
@@ -216,6 +218,7 @@ import { secure_tcp_sequence_number, secure_tcp_ts_off } from "../core/secure_se
 import {
   __skb_pull,
   __skb_push,
+  consume_skb,
   inet_compute_pseudo,
   kfree_skb_partial,
   kfree_skb_reason,
@@ -1100,23 +1103,25 @@ export function tcp_v4_do_rcv(sk: sock, skb: sk_buff): number {
   if (sk.skc_state === TCP_LISTEN) {
     const nsk = tcp_v4_cookie_check(sk, skb);
     if (nsk === null) {
-      kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+      kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
       return 0;
     }
     if (nsk !== sk) {
-      if (tcp_child_process(sk, nsk, skb) === 0) return 0;
+      const reason = tcp_child_process(sk, nsk, skb);
+      if (reason === SKB_NOT_DROPPED_YET) return 0;
       rsk = nsk;
       tcp_v4_send_reset(rsk, skb);
-      kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+      kfree_skb_reason(skb, reason);
       return 0;
     }
   } else {
     sock_rps_save_rxhash(sk, skb);
   }
 
-  if (tcp_rcv_state_process(sk, skb) !== 0) {
+  const reason = tcp_rcv_state_process(sk, skb);
+  if (reason !== SKB_NOT_DROPPED_YET) {
     tcp_v4_send_reset(rsk, skb);
-    kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+    kfree_skb_reason(skb, reason);
   }
   return 0;
 }
@@ -1339,9 +1344,11 @@ function tcp_v4_do_time_wait(net: net, sk: sock_common, skb: sk_buff): sock | nu
     case TCP_TW_RST:
       tcp_v4_send_reset(sk, skb);
       inet_twsk_deschedule_put(tw);
-      break;
+      kfree_skb_reason(skb, SKB_DROP_REASON_TCP_CLOSE);
+      return null;
   }
-  kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+  // It has ended the connection, or was answered.
+  consume_skb(skb);
   return null;
 }
 
@@ -1355,13 +1362,13 @@ export function tcp_v4_rcv(skb: sk_buff): number {
   let tw_isn = 0;
 
   if (skb.pkt_type !== PACKET_HOST) {
-    kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+    kfree_skb_reason(skb, SKB_DROP_REASON_OTHERHOST);
     return 0;
   }
   // Counts those that are bad, too.
   __TCP_INC_STATS(net, TCP_MIB_INSEGS);
   if (!pskb_may_pull(skb, TCP_HDR_LEN)) {
-    kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+    kfree_skb_reason(skb, SKB_DROP_REASON_PKT_TOO_SMALL);
     return 0;
   }
   const hdrlen = tcp_hdr(skb).doff << 2;
@@ -1371,7 +1378,7 @@ export function tcp_v4_rcv(skb: sk_buff): number {
     return 0;
   }
   if (!pskb_may_pull(skb, hdrlen)) {
-    kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+    kfree_skb_reason(skb, SKB_DROP_REASON_PKT_TOO_SMALL);
     return 0;
   }
   if (skb_checksum_init(skb, IPPROTO_TCP, inet_compute_pseudo) !== 0) {
@@ -1415,13 +1422,12 @@ export function tcp_v4_rcv(skb: sk_buff): number {
       sock_hold(sk);
       refcounted = true;
       let nsk: sock | null = null;
-      let reason = SKB_DROP_REASON_NOT_SPECIFIED;
+      let reason = SKB_DROP_REASON_SOCKET_FILTER;
       rcv_req_stolen.value = false;
       if (tcp_filter(sk, skb) === 0) {
         tcp_v4_fill_cb(skb, iph, th);
-        nsk = tcp_check_req(sk, skb, req, false, rcv_req_stolen);
-      } else {
-        reason = SKB_DROP_REASON_SOCKET_FILTER;
+        nsk = tcp_check_req(sk, skb, req, false, rcv_req_stolen, rcv_drop_reason);
+        reason = rcv_drop_reason.value;
       }
       if (nsk === null) {
         reqsk_put(req);
@@ -1436,10 +1442,12 @@ export function tcp_v4_rcv(skb: sk_buff): number {
       if (nsk === sk) {
         reqsk_put(req);
         tcp_v4_restore_cb(skb);
-      } else if (tcp_child_process(sk, nsk, skb) !== 0) {
-        tcp_v4_send_reset(nsk, skb);
-        return tcp_v4_discard_and_relse(sk, skb, true, SKB_DROP_REASON_NOT_SPECIFIED);
       } else {
+        reason = tcp_child_process(sk, nsk, skb);
+        if (reason !== SKB_NOT_DROPPED_YET) {
+          tcp_v4_send_reset(nsk, skb);
+          return tcp_v4_discard_and_relse(sk, skb, true, reason);
+        }
         sock_put(sk);
         return 0;
       }

@@ -5,6 +5,16 @@
 // tcp_child_process() gives the segment to it. Its end: tcp_time_wait() leaves a timewait socket behind, and what
 // still comes is answered by tcp_timewait_state_process().
 
+import {
+  SKB_CONSUMED,
+  SKB_DROP_REASON_TCP_FLAGS,
+  SKB_DROP_REASON_TCP_INVALID_SEQUENCE,
+  SKB_DROP_REASON_TCP_INVALID_SYN,
+  SKB_DROP_REASON_TCP_LISTEN_OVERFLOW,
+  SKB_DROP_REASON_TCP_OVERWINDOW,
+  SKB_DROP_REASON_TCP_RESET,
+  SKB_DROP_REASON_TCP_RFC7323_PAWS,
+} from "../../include/net/dropreason.ts";
 import { HZ, jiffies } from "../../include/linux/jiffies.ts";
 import { tcp_hdr, TCP_SKB_CB } from "../../include/linux/skbuff.ts";
 import type { sk_buff } from "../../include/linux/skbuff.ts";
@@ -463,6 +473,9 @@ function embryonic_reset(
   return null;
 }
 
+/** For callers that have a reason of their own. */
+const no_drop_reason = { value: 0 };
+
 /**
  * A segment to a connection that is being opened. sk is the listener, or the child in Fast Open. Answers the new child;
  * sk for an ACK that is not ours (and in Fast Open for a good one); null where all is said. @rfc 9293 3.10.7.4
@@ -473,6 +486,7 @@ export function tcp_check_req(
   req: request_sock,
   fastopen: boolean,
   req_stolen: { value: boolean },
+  drop_reason: { value: number } = no_drop_reason,
 ): sock | null {
   const th = tcp_hdr(skb);
   const treq = tcp_rsk(req);
@@ -481,6 +495,7 @@ export function tcp_check_req(
   let flg = th.flag_word & (TCP_FLAG_RST | TCP_FLAG_SYN | TCP_FLAG_ACK);
   let paws_reject = false, tsecr_reject = false;
 
+  drop_reason.value = SKB_CONSUMED;
   req_opt.saw_tstamp = false;
   if (th.doff > TCP_HDR_LEN >> 2) {
     tcp_parse_options(net, skb, req_opt, false, null);
@@ -526,6 +541,9 @@ export function tcp_check_req(
       (flg & TCP_FLAG_RST) === 0 &&
       !tcp_oow_rate_limited(net, skb, LINUX_MIB_TCPACKSKIPPEDSYNRECV, treq)
     ) req.rsk_ops.send_ack(sk, skb, req);
+    drop_reason.value = paws_reject || tsecr_reject
+      ? SKB_DROP_REASON_TCP_RFC7323_PAWS
+      : SKB_DROP_REASON_TCP_OVERWINDOW;
     if (paws_reject) NET_INC_STATS(net, LINUX_MIB_PAWSESTABREJECTED);
     else if (tsecr_reject) NET_INC_STATS(net, LINUX_MIB_TSECRREJECTED);
     return null;
@@ -536,13 +554,20 @@ export function tcp_check_req(
 
   if ((flg & TCP_FLAG_RST) !== 0 && cb.seq !== treq.rcv_nxt) {
     tcp_reqsk_send_challenge_ack(sk, skb, req);
+    drop_reason.value = SKB_DROP_REASON_TCP_INVALID_SEQUENCE;
     return null;
   }
   if ((flg & (TCP_FLAG_RST | TCP_FLAG_SYN)) !== 0) {
     TCP_INC_STATS(net, TCP_MIB_ATTEMPTFAILS);
+    drop_reason.value = (flg & TCP_FLAG_RST) !== 0
+      ? SKB_DROP_REASON_TCP_RESET
+      : SKB_DROP_REASON_TCP_INVALID_SYN;
     return embryonic_reset(sk, skb, req, fastopen, (flg & TCP_FLAG_RST) !== 0, req_stolen);
   }
-  if ((flg & TCP_FLAG_ACK) === 0) return null;
+  if ((flg & TCP_FLAG_ACK) === 0) {
+    drop_reason.value = SKB_DROP_REASON_TCP_FLAGS;
+    return null;
+  }
   if (fastopen) return sk;
 
   // TCP_DEFER_ACCEPT: wait for data.
@@ -558,6 +583,7 @@ export function tcp_check_req(
   own_req_out.value = false;
   const child = inet_csk(sk).icsk_af_ops.syn_recv_sock(sk, skb, req, null, req, own_req_out);
   if (child === null) {
+    drop_reason.value = SKB_DROP_REASON_TCP_LISTEN_OVERFLOW;
     if (net.ipv4.sysctl_tcp_abort_on_overflow === 0) {
       treq.acked = true;
       return null;

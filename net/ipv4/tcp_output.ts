@@ -6,6 +6,7 @@
 // send again by tcp_retransmit_skb(). SYN, SYN+ACK, FIN, RST, ACK and probes are made here as well; so is the
 // window that we advertise (tcp_select_window).
 
+import { SKB_DROP_REASON_SKB_UCOPY_FAULT } from "../../include/net/dropreason.ts";
 import { hrtimer_is_queued, HRTIMER_MODE_ABS_PINNED_SOFT } from "../../include/linux/hrtimer.ts";
 import { HRTIMER_NORESTART } from "../../include/linux/hrtimer.ts";
 import type { hrtimer, hrtimer_restart } from "../../include/linux/hrtimer.ts";
@@ -273,7 +274,7 @@ import {
   __skb_pull,
   alloc_skb,
   alloc_skb_fclone,
-  kfree_skb,
+  kfree_skb_reason,
   pskb_copy,
   skb_clone,
   skb_copy,
@@ -2279,7 +2280,7 @@ function tcp_syn_data_skb(sk: sock, syn: sk_buff): sk_buff | null {
     const off = skb_put(syn_data, space);
     const copied = copy_from_iter(syn_data.head.u8, off, space, fo.data!.msg_iter);
     if (copied === 0) {
-      kfree_skb(syn_data);
+      kfree_skb_reason(syn_data, SKB_DROP_REASON_SKB_UCOPY_FAULT);
       return null;
     }
     if (copied !== space) {

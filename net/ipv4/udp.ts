@@ -51,9 +51,10 @@ import {
 } from "../../include/linux/socket.ts";
 import {
   SKB_DROP_REASON_NO_SOCKET,
-  SKB_DROP_REASON_NOT_SPECIFIED,
   SKB_DROP_REASON_PKT_TOO_SMALL,
   SKB_DROP_REASON_PROTO_MEM,
+  SKB_DROP_REASON_SKB_GSO_SEG,
+  SKB_DROP_REASON_SKB_UCOPY_FAULT,
   SKB_DROP_REASON_SOCKET_RCVBUFF,
   SKB_DROP_REASON_UDP_CSUM,
 } from "../../include/net/dropreason.ts";
@@ -179,7 +180,6 @@ import {
   __skb_push,
   consume_skb,
   inet_compute_pseudo,
-  kfree_skb,
   kfree_skb_reason,
   pskb_may_pull,
   pskb_trim_rcsum,
@@ -643,7 +643,7 @@ export function udp_send_skb(skb: sk_buff, fl4: flowi4, cork: inet_cork): number
   if (cork.gso_size !== 0) {
     const bad = udp_send_skb_gso(skb, sk, cork, len - UDP_HLEN);
     if (bad !== 0) {
-      kfree_skb(skb);
+      kfree_skb_reason(skb, SKB_DROP_REASON_SKB_GSO_SEG);
       return bad;
     }
   }
@@ -1139,7 +1139,7 @@ function udp_recv_skb(
       sk.sk_drops++;
       UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS);
     }
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_SKB_UCOPY_FAULT);
     return err;
   }
   if (!peeking) UDP_INC_STATS(sock_net(sk), UDP_MIB_INDATAGRAMS);
@@ -1275,7 +1275,7 @@ export function udp_queue_rcv_skb(sk: sock, skb: sk_buff): number {
   if (segs === null || typeof segs === "number") {
     __UDP_INC_STATS(sock_net(sk), UDP_MIB_INERRORS);
     sk.sk_drops++;
-    kfree_skb(skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_SKB_GSO_SEG);
     return 0;
   }
   consume_skb(skb);
@@ -1350,7 +1350,7 @@ function udp_unicast_rcv_skb(sk: sock, skb: sk_buff): number {
 export function __udp4_lib_rcv(skb: sk_buff, _udptable: udp_table_t, _proto: number): number {
   const n = skb.dev!.nd_net;
   if (!pskb_may_pull(skb, UDP_HLEN)) {
-    return udp_rcv_drop(n, skb, SKB_DROP_REASON_NOT_SPECIFIED);
+    return udp_rcv_drop(n, skb, SKB_DROP_REASON_PKT_TOO_SMALL);
   }
   const ulen = udp_hdr(skb).len;
   if (ulen > skb.len || ulen < UDP_HLEN || pskb_trim_rcsum(skb, ulen) !== 0) {
