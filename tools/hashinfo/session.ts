@@ -15,12 +15,15 @@ import type { net_device_ops } from "../../include/linux/netdevice.ts";
 import { SOCK_STREAM } from "../../include/linux/net.ts";
 import { ip_hdr, tcp_hdr } from "../../include/linux/skbuff.ts";
 import type { sk_buff } from "../../include/linux/skbuff.ts";
+import { register_random_source } from "../../include/linux/random.ts";
 import { AF_INET } from "../../include/linux/socket.ts";
 import { ETH_P_IP } from "../../include/uapi/linux/if_ether.ts";
 import { IPPROTO_TCP } from "../../include/uapi/linux/in.ts";
 import { local_bh_disable, local_bh_enable } from "../../kernel/softirq.ts";
 import { update_wall_time } from "../../kernel/time/timekeeping.ts";
 import { kfree_skb } from "../../net/core/skbuff.ts";
+import { inet_ehashfn } from "../../net/ipv4/inet_hashtables.ts";
+import { seeded_random } from "../../arch/sim/random.ts";
 import { boot, check, inet_addr } from "../../mod.ts";
 import type { host, machine, nic, sim_machine, userland } from "../../mod.ts";
 
@@ -99,6 +102,9 @@ export class session {
     nic_b.ifconfig(`${ADDR_B}/24`);
     this.hold("a", nic_a);
     this.hold("b", nic_b);
+    // The secret of ehash comes first from a fresh seed: buckets do not depend on what booting took.
+    register_random_source(seeded_random(1));
+    inet_ehashfn(this.hosts.a.net, 0, 0, 0, 0);
     this.programs = { a: this.hosts.a.task("client"), b: this.hosts.b.task("server") };
   }
 
