@@ -4118,7 +4118,8 @@ function tcp_try_undo_spurious_syn(sk: sock): void {
 const synsent_foc = new tcp_fastopen_cookie();
 
 /**
- * A segment in the SYN_SENT state. 0: done with; SKB_DROP_REASON_*: the peer must be sent a RST; -1: established, look for more.
+ * A segment in the SYN_SENT state. 0: done with; SKB_DROP_REASON_*: the peer must be sent a RST;
+ * -1: established, look for more.
  * @rfc 9293 3.10.7.3
  */
 function tcp_rcv_synsent_state_process(sk: sock, skb: sk_buff, th: tcphdr): number {
@@ -4349,7 +4350,8 @@ function tcp_rcv_fin_wait1_ack(sk: sock, skb: sk_buff, th: tcphdr): number {
 }
 
 /**
- * A segment in any state but ESTABLISHED and TIME_WAIT. SKB_DROP_REASON_* where the peer must be sent a RST (skb is the caller's then), else 0.
+ * A segment in any state but ESTABLISHED and TIME_WAIT. SKB_DROP_REASON_* where the peer must be sent
+ * a RST (skb is the caller's then), else 0.
  * @rfc 9293 3.10.7
  */
 export function tcp_rcv_state_process(sk: sock, skb: sk_buff): number {
