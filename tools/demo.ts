@@ -7,7 +7,12 @@
 import { createHash } from "node:crypto";
 import { boot, check, connect, inet_addr, inet_ntoa } from "../mod.ts";
 import type { host, machine, userland } from "../mod.ts";
-import { in_private_netns, is_private_netns, private_netns_support } from "../arch/deno/netns.ts";
+import {
+  in_private_netns,
+  is_private_netns,
+  private_netns_support,
+  tun_unavailable,
+} from "../arch/deno/netns.ts";
 import { SOL_TCP } from "../include/linux/socket.ts";
 import { IPPROTO_TCP } from "../include/uapi/linux/in.ts";
 import type { sockaddr } from "../include/uapi/linux/in.ts";
@@ -284,8 +289,8 @@ async function main(): Promise<void> {
     (help ? console.log : console.error)("usage: deno task demo");
     Deno.exit(help ? 0 : 2);
   }
-  let why: string | undefined;
-  if (!is_private_netns()) {
+  let why = tun_unavailable() ?? undefined;
+  if (why === undefined && !is_private_netns()) {
     why = private_netns_support().why;
     if (why === undefined) Deno.exit(await in_private_netns([]));
   }
