@@ -7,7 +7,7 @@
 import { rewrite } from "./rewrite.ts";
 
 /** What gets hooks: the kernel's own code. */
-const CORE = /^(include|lib|kernel|mm|net|fs|drivers|arch\/entry)\//;
+const CORE = /^(include|init|lib|kernel|mm|net|fs|drivers|arch\/entry)\//;
 /** No part of a running program, or nothing that it needs. */
 const LEFT_OUT = /^(\.[^/]*|node_modules|coverage|tmp|Documentation)$/;
 /** The recorder is the one module that hooks import. */

@@ -12,6 +12,6 @@ if (env !== undefined) {
   const options: ftrace_options = { ...DEFAULTS, ...JSON.parse(env) };
   const file = open_output(options, Deno.stderr);
   const tracer = new ftrace(options, (s) => write_text(file, s));
-  tracer.start();
+  tracer.start(true);
   globalThis.addEventListener("unload", () => tracer.stop());
 }

@@ -32,6 +32,9 @@ export interface shown_tree {
   root: shown_call;
 }
 
+/** Entries from outside that are not worth a tree. */
+const QUIET = new Set(["irq_enter", "ktime_get_ns", "local_bh_disable", "update_wall_time"]);
+
 /** When a call and all that it started was done, ns. */
 function end_of(c: call): number {
   let end = Math.max(c.start, c.end);
@@ -65,7 +68,7 @@ export class filter {
     const root = t.root!;
     if (this.graph !== null) find(root);
     // A lone call from outside is not worth a tree.
-    else if (root.calls.length > 0) add(root);
+    else if (root.calls.length > 0 && !QUIET.has(root.name)) add(root);
     return out;
   }
 
@@ -80,16 +83,13 @@ export class filter {
       duration: end_of(c) - c.start,
       asleep: c.end < 0,
       elsewhere: c.parent !== null && c.name === "__do_softirq",
-      notes: this.max_depth === Infinity || depth === 1
-        ? this.notes(c, depth === 1)
-        : c.notes ?? [],
+      notes: depth === 1 ? this.notes(c) : [],
       calls,
     };
   }
 
-  /** Lines of a call; for the topmost also those of all below, once each. */
-  private notes(c: call, all: boolean): string[] {
-    if (!all) return [];
+  /** Lines of a call and of all below, once each. */
+  private notes(c: call): string[] {
     const notes: string[] = [];
     const walk = (c: call): void => {
       for (const n of c.notes ?? []) if (!notes.includes(n)) notes.push(n);

@@ -57,6 +57,8 @@ export interface tracer {
 }
 
 let active: tracer | null = null;
+/** Records as soon as a machine has booted. */
+let waiting: tracer | null = null;
 /** The call that runs. */
 let cur: call | null = null;
 let nr_trees = 0;
@@ -79,9 +81,10 @@ const SOFTIRQ = "__do_softirq";
 /** Boot is not traced. */
 const BOOT = "start_kernel";
 
-/** Starts to record, or with null ends. */
-export function record(t: tracer | null): void {
-  active = t;
+/** Starts to record, `after_boot` only once a machine has booted; null ends. */
+export function record(t: tracer | null, after_boot = false): void {
+  active = after_boot ? null : t;
+  waiting = after_boot ? t : null;
   nr_trees = 0;
   nr_calls = 0;
   open.clear();
@@ -185,7 +188,10 @@ function settle(t: tree): void {
 /** A function ends. */
 export function $exit(c: call | null): void {
   if (c === null) {
-    if (muted > 0) muted--;
+    if (muted > 0 && --muted === 0 && waiting !== null) {
+      active = waiting;
+      waiting = null;
+    }
     return;
   }
   c.end = active?.clock() ?? c.start;

@@ -49,10 +49,11 @@ export class ftrace implements tracer {
     });
   }
 
-  start(): void {
+  /** `after_boot`: waits for a machine to boot. */
+  start(after_boot = false): void {
     if (!this.options.json && !this.options.drops) this.write(GRAPH_HEADER);
     if (this.options.drops) register_trace_kfree_skb(this.dropped);
-    record(this);
+    record(this, after_boot);
   }
 
   stop(): void {
