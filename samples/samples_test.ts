@@ -94,6 +94,17 @@ Deno.test({
   },
 });
 
+Deno.test("without the permission for FFI: one line", async () => {
+  const file = new URL("echo_server.ts", import.meta.url).pathname;
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--allow-read", "--allow-env", "--no-check", file],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = (p: Uint8Array) => new TextDecoder().decode(p);
+  const line = one_line({ code, stdout: text(stdout), stderr: text(stderr) });
+  if (Deno.build.os === "linux") assertMatch(line, /^echo_server: .*--allow-ffi.*--nic=wire/);
+});
+
 Deno.test("echo_server --nic=wire: the terminal is a client on the other host", async () => {
   const got = await run_sample("echo_server", ["--nic=wire"], { stdin: "hello\nwire\n" });
   assertEquals([got.code, got.stdout], [0, "hello\nwire\n"], got.stderr);

@@ -7,8 +7,9 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { boot, inet_addr, inet_cidr, SyscallError } from "../../mod.ts";
 import type { host, machine } from "../../mod.ts";
-import { assert_private_netns } from "../../arch/deno/netns.ts";
+import { assert_private_netns, tun_unavailable } from "../../arch/deno/netns.ts";
 import { os_error } from "../../arch/deno/mod.ts";
+import { ENODEV } from "../../include/uapi/asm-generic/errno.ts";
 
 /** A program as its usage tells it. */
 export interface program {
@@ -235,7 +236,11 @@ function nic_boot(nic: nic_flags): program_run {
 export async function program_boot(p: program, nic: nic_flags): Promise<program_run> {
   let run: program_run;
   try {
-    if (nic.type !== "wire") assert_private_netns();
+    if (nic.type !== "wire") {
+      const why = tun_unavailable();
+      if (why !== null) throw new os_error(ENODEV, `${why}, or use --nic=wire`);
+      assert_private_netns();
+    }
     run = nic_boot(nic);
   } catch (e) {
     if (!(e instanceof os_error) && !(e instanceof SyscallError)) throw e;
