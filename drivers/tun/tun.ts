@@ -447,7 +447,7 @@ function tun_net_initialize(dev: net_device, ifr: tun_ifreq, flags: number): voi
   }
   dev.mtu = ifr.mtu ?? 1500;
   dev.tx_queue_len = 500;
-  dev.features = NETIF_F_SG | NETIF_F_GSO | NETIF_F_GRO;
+  dev.features = NETIF_F_GSO | NETIF_F_GRO;
 }
 
 /** Takes from the host what both can; the features that the device has by it. */
@@ -456,7 +456,7 @@ function tun_set_offload(file: tun_file, vnet_hdr_sz: number): number {
   arg[0] = vnet_hdr_sz;
   const err = file.ops.ioctl(file.fd, TUNSETVNETHDRSZ, arg);
   if (err < 0) return err;
-  const csum = NETIF_F_HW_CSUM | NETIF_F_RXCSUM;
+  const csum = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXCSUM;
   if (file.ops.ioctl_int(file.fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN) >= 0) {
     return csum | NETIF_F_TSO | NETIF_F_TSO_ECN;
   }

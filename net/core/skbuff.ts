@@ -1394,12 +1394,30 @@ export function skb_copy_and_csum_bits(
   len: number,
   to_off = 0,
 ): number {
-  const headlen = skb.len - skb.data_len;
-  if (offset + len <= headlen) {
+  let start = skb.len - skb.data_len;
+  if (offset + len <= start) {
     return csum_partial_copy(skb.head.u8, skb.data + offset, to, to_off, len, 0);
   }
-  skb_copy_bits(skb, offset, to, len, to_off);
-  return csum_partial(to, to_off, len, 0);
+  if (offset < start || skb.shinfo.frag_list !== null) {
+    skb_copy_bits(skb, offset, to, len, to_off);
+    return csum_partial(to, to_off, len, 0);
+  }
+  const { frags, nr_frags } = skb.shinfo;
+  let csum = 0;
+  let done = 0;
+  for (let i = 0; i < nr_frags && done < len; i++) {
+    const frag = frags[i];
+    const skip = offset + done - start;
+    if (skip < frag.bv_len) {
+      const copy = Math.min(frag.bv_len - skip, len - done);
+      const from = frag.bv_offset + skip;
+      const sum = csum_partial_copy(frag.bv_page.u8, from, to, to_off + done, copy, 0);
+      csum = csum_block_add(csum, sum, done);
+      done += copy;
+    }
+    start += frag.bv_len;
+  }
+  return csum;
 }
 
 /** Copies the packet to `to` and completes a CHECKSUM_PARTIAL checksum there. */
@@ -1935,8 +1953,16 @@ export function skb_segment(head_skb: sk_buff, features: number): sk_buff | numb
       nskb.len += len;
       nskb.truesize += len;
       if (skb_zcopy(head_skb) !== null) skb_zerocopy_clone(nskb, head_skb);
-    } else {
+    } else if (csum) {
       skb_copy_bits(head_skb, offset, nskb.head.u8, len, skb_put(nskb, len));
+    } else {
+      nskb.csum = skb_copy_and_csum_bits(
+        head_skb,
+        offset,
+        nskb.head.u8,
+        len,
+        skb_put(nskb, len),
+      );
     }
     if (!csum) nskb.ip_summed = CHECKSUM_NONE;
     offset += len;

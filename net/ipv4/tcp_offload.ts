@@ -9,6 +9,7 @@ import { ERR_PTR, IS_ERR } from "../../include/linux/err.ts";
 import { IPPROTO_TCP } from "../../include/uapi/linux/in.ts";
 import { NETIF_F_GSO_ROBUST } from "../../include/linux/netdevice.ts";
 import {
+  CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
   ip_hdr,
   SKB_GSO_TCP_ECN,
@@ -21,7 +22,7 @@ import type { sk_buff, sk_buff_head } from "../../include/linux/skbuff.ts";
 import type { net_offload } from "../../include/net/protocol.ts";
 import { before } from "../../include/net/tcp.ts";
 import type { sock } from "../../include/net/sock.ts";
-import { csum_tcpudp_magic } from "../../lib/checksum.ts";
+import { csum_partial, csum_tcpudp_magic } from "../../lib/checksum.ts";
 import { skb_gso_ok } from "../core/dev.ts";
 import {
   inet_gro_compute_pseudo,
@@ -65,8 +66,8 @@ function tcp_v4_partial_check(len: number, saddr: number, daddr: number): number
   return ~csum_tcpudp_magic(saddr, daddr, len, IPPROTO_TCP, 0) & 0xffff;
 }
 
-/** Writes a segment's checksum, or leaves it to the device. */
-function tcp_gso_checksum(seg: sk_buff): void {
+/** Writes a segment's checksum, or leaves it to the device; summed: csum is that of its payload. */
+function tcp_gso_checksum(seg: sk_buff, thlen: number, summed: boolean): void {
   const thoff = seg.transport_header - seg.data;
   const len = seg.len - thoff;
   const { dv } = seg.head;
@@ -78,7 +79,9 @@ function tcp_gso_checksum(seg: sk_buff): void {
     return;
   }
   dv.setUint16(at, 0);
-  const sum = skb_checksum(seg, thoff, len, 0);
+  const sum = summed
+    ? csum_partial(seg.head.u8, seg.transport_header, thlen, seg.csum)
+    : skb_checksum(seg, thoff, len, 0);
   dv.setUint16(at, csum_tcpudp_magic(saddr, daddr, len, IPPROTO_TCP, sum));
 }
 
@@ -117,6 +120,8 @@ export function tcp_gso_segment(skb: sk_buff, features: number): sk_buff | null 
   if (IS_ERR(segs)) return segs;
 
   segs.ooo_okay = ooo_okay;
+  // skb_segment() had to copy, and summed up on the way.
+  const summed = segs.ip_summed === CHECKSUM_NONE && segs.data_len === 0;
   let seq = tcp_hdr(segs).seq;
   if ((si.tx_flags & SKBTX_SW_TSTAMP) !== 0) tcp_gso_tstamp(segs, si.tskey, seq, mss);
   for (let seg: sk_buff | null = segs; seg !== null; seg = seg.next) {
@@ -127,7 +132,7 @@ export function tcp_gso_segment(skb: sk_buff, features: number): sk_buff | null 
     th.flags = flags;
     th.seq = seq;
     seq = (seq + mss) | 0;
-    tcp_gso_checksum(seg);
+    tcp_gso_checksum(seg, thlen, summed);
   }
   if (copy_destructor) tcp_gso_copy_destructor(gso_skb, segs);
   return segs;
