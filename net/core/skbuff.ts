@@ -129,7 +129,7 @@ export function skb_debug(on: boolean): void {
 export function skb_leaks(): string[] {
   const count = new Map<string, number>();
   for (const where of skb_owners?.values() ?? []) count.set(where, (count.get(where) ?? 0) + 1);
-  return [...count].map(([where, n]) => `${n} from\n${where}`);
+  return [...count].map(([where, n]) => `${n} from\n${where.replace(/^Error\n/, "")}`);
 }
 
 /** Fresh counters for a machine that boots. */

@@ -14,7 +14,7 @@ import {
   SOL_SOCKET,
   SOL_TCP,
 } from "../../include/linux/socket.ts";
-import { EINTR } from "../../include/uapi/asm-generic/errno.ts";
+import { EBADF, EINTR } from "../../include/uapi/asm-generic/errno.ts";
 import type { sockaddr } from "../../include/uapi/linux/in.ts";
 import { TCP_NODELAY } from "../../include/uapi/linux/tcp.ts";
 import type { userland } from "../../arch/entry/common.ts";
@@ -233,6 +233,8 @@ export class Listener implements AsyncIterable<Conn>, Disposable {
       } catch (e) {
         if (this.fd < 0) return;
         if (e instanceof SyscallError && e.errno === EINTR) continue;
+        // The program was ended, and its descriptors with it.
+        if (e instanceof SyscallError && e.errno === EBADF) return;
         throw e;
       }
       yield conn;

@@ -269,7 +269,8 @@ export class packet_printer {
 
 /** Time of day of a monotonic time (ns) as HH:MM:SS.uuuuuu, UTC. */
 export function print_time(mono_ns: number): string {
-  const us = Math.floor(ktime_mono_to_real(mono_ns) / 1000);
+  // The two parts alone are exact; their sum in ns is more than a double holds.
+  const us = Math.floor(mono_ns / 1000) + Math.floor(ktime_mono_to_real(0) / 1000);
   const iso = new Date(Math.floor(us / 1000)).toISOString();
   return iso.slice(11, 23) + String(us % 1000).padStart(3, "0");
 }

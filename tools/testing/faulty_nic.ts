@@ -7,7 +7,7 @@
 // segment and not 64 KiB, and what is corrupted is found by its checksum.
 
 import { ETH_P_IP } from "../../include/uapi/linux/if_ether.ts";
-import { CHECKSUM_PARTIAL, skb_is_gso } from "../../include/linux/skbuff.ts";
+import { CHECKSUM_PARTIAL, skb_is_gso, skb_orphan } from "../../include/linux/skbuff.ts";
 import type { sk_buff } from "../../include/linux/skbuff.ts";
 import { NETDEV_TX_OK } from "../../include/linux/netdevice.ts";
 import type { net_device, net_device_ops } from "../../include/linux/netdevice.ts";
@@ -144,6 +144,8 @@ class faulty_path {
   }
 
   private hold(skb: sk_buff, passers: number, ms: number): void {
+    // As with netem: the sender's small queue does not wait for the path.
+    skb_orphan(skb);
     const h = new held_skb(skb, passers);
     this.held.push(h);
     timer_setup(h.timer, () => this.release(h), 0);

@@ -8,6 +8,7 @@
 import { NETDEV_TX_OK, NETIF_F_ALL_TSO } from "../../include/linux/netdevice.ts";
 import type { net_device, net_device_ops } from "../../include/linux/netdevice.ts";
 import { jiffies, msecs_to_jiffies, time_after } from "../../include/linux/jiffies.ts";
+import { skb_orphan } from "../../include/linux/skbuff.ts";
 import type { sk_buff } from "../../include/linux/skbuff.ts";
 import { timer_list, timer_setup } from "../../include/linux/timer.ts";
 import { NSEC_PER_SEC } from "../../include/linux/time64.ts";
@@ -72,6 +73,8 @@ class delay_line {
     dev.netdev_ops = {
       ...ops,
       ndo_start_xmit: (skb) => {
+        // What is on its way is no longer the sender's memory, as with netem.
+        skb_orphan(skb);
         this.queue.push({ skb, due: (jiffies + delay) | 0 });
         if (this.queue.length === 1) mod_timer(this.timer, this.queue[0].due);
         return NETDEV_TX_OK;
