@@ -322,7 +322,7 @@ class attack {
   private readonly to_a: sk_buff[] = [];
   private readonly to_b: sk_buff[] = [];
   private readonly answers: Uint8Array[] = [];
-  private batch: string[] = [];
+  private batch: [name: string, frame: Uint8Array][] = [];
   private count = 0;
   /** The cable is cut: what is sent is lost. */
   private cut = false;
@@ -373,7 +373,7 @@ class attack {
   private fail(what: string): never {
     throw new Error(
       `fuzz seed ${this.o.seed}${this.o.router ? " router" : ""}, frame ${this.count}: ${what}\n` +
-        this.batch.join("\n"),
+        this.batch.map(([name, f]) => `${name}: ${hex(f)}`).join("\n"),
     );
   }
 
@@ -467,7 +467,7 @@ class attack {
       const [name, , make] = pick_kind(this.r);
       for (const f of make(this.s)) {
         frames.push(f);
-        this.batch.push(`${name}: ${hex(f)}`);
+        this.batch.push([name, f]);
         this.kinds.set(name, (this.kinds.get(name) ?? 0) + 1);
         this.count++;
       }

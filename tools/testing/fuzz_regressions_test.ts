@@ -3,11 +3,8 @@
 // What the fuzz test has broken once, each as the few frames that it takes.
 
 import { assertEquals } from "@std/assert";
-import { SOCK_DGRAM } from "../../include/linux/net.ts";
-import { AF_INET } from "../../include/linux/socket.ts";
 import { TCPCB_SACKED_RETRANS } from "../../include/net/tcp.ts";
 import { skb_rb_first } from "../../net/core/skbuff.ts";
-import { boot } from "../../mod.ts";
 import { ip_packet } from "./frames.ts";
 import { frame_host } from "./frame_host.ts";
 import { HOST, PEER } from "./malformed.ts";
@@ -48,20 +45,4 @@ Deno.test("fqdir_exit() frees fragments that still wait when the host ends", asy
   await using t = new frame_host();
   const f = { saddr: PEER, daddr: HOST, protocol: 17, id: 7, frag_off: 0x2000 };
   for (let id = 0; id < 5; id++) t.receive(ip_packet({ ...f, id }, new Uint8Array(64)));
-});
-
-Deno.test("inet_frags_init() draws the same key at each boot of the same seed", async () => {
-  const mac: string[] = [];
-  for (let i = 0; i < 3; i++) {
-    await using m = boot({ clock: "sim", seed: 3 });
-    // A host's tables and devices, and then a port, take from the same entropy.
-    const u = m.host("a").task();
-    m.wire(m.host("a"), m.host("b"));
-    const fd = u.sys_socket(AF_INET, SOCK_DGRAM);
-    assertEquals(u.sys_bind(fd, { sin_family: AF_INET, sin_port: 0, sin_addr: 0 }), 0);
-    const me = { sin_family: 0, sin_port: 0, sin_addr: 0 };
-    u.sys_getsockname(fd, me);
-    mac.push(`${m.host("a").nic("eth0").dev.dev_addr} ${me.sin_port}`);
-  }
-  assertEquals(mac, [mac[0], mac[0], mac[0]]);
 });
