@@ -559,7 +559,8 @@ netns_tests(import.meta.url, () => {
       assertEquals(new TextDecoder().decode(await s.read_all()), sha256(data));
       assertEquals(s.tcp_info().tcpi_pmtu, 1280);
       assertGreater(t.counter("IcmpOutDestUnreachs"), 0);
-      assertGreater(t.counter("IpForwDatagrams"), 100);
+      // 64 KiB a packet at most, however well they merge.
+      assertGreater(t.counter("IpForwDatagrams"), 32);
     });
   });
 });
