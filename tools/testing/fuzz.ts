@@ -578,7 +578,11 @@ export async function fuzz(o: fuzz_options): Promise<fuzz_report> {
   try {
     report = await t.run();
   } catch (e) {
-    await t.end().catch(() => {});
+    // What has thrown with a socket locked leaves its closer waiting: the failure itself is what counts.
+    let timer = 0;
+    const enough = new Promise<void>((resolve) => timer = setTimeout(resolve, 5000));
+    await Promise.race([t.end().catch(() => {}), enough]);
+    clearTimeout(timer);
     throw e;
   }
   await t.end();
