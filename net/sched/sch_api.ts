@@ -15,6 +15,7 @@ import type { hrtimer_restart } from "../../include/linux/hrtimer.ts";
 import type { net_device } from "../../include/linux/netdevice.ts";
 import type { Qdisc, Qdisc_ops } from "../../include/net/sch_generic.ts";
 import { hrtimer_cancel, hrtimer_init, hrtimer_start_range_ns } from "../../kernel/time/hrtimer.ts";
+import { pfifo_qdisc_ops } from "./sch_fifo.ts";
 import {
   default_qdisc_ops,
   default_qdisc_ops_set,
@@ -117,6 +118,7 @@ export function qdisc_watchdog_cancel(wd: qdisc_watchdog): void {
 export function pktsched_init(): number {
   qdisc_base.clear();
   register_qdisc(pfifo_fast_ops);
+  register_qdisc(pfifo_qdisc_ops);
   register_qdisc(noqueue_qdisc_ops);
   return 0;
 }
