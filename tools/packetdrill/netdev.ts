@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The wire: a device as packetdrill's TUN is, without offloads, so that the stack segments and checksums
+// itself. What is sent stands in `sniffed`; inject() hands the stack a packet.
+
+import {
+  IFF_NOARP,
+  IFF_POINTOPOINT,
+  NETDEV_TX_OK,
+  NETIF_F_FRAGLIST,
+  NETIF_F_GSO,
+  NETIF_F_SG,
+} from "../../include/linux/netdevice.ts";
+import type { net_device } from "../../include/linux/netdevice.ts";
+import {
+  CHECKSUM_PARTIAL,
+  CHECKSUM_UNNECESSARY,
+  PACKET_HOST,
+  SKB_GSO_DODGY,
+  SKB_GSO_TCPV4,
+  skb_reset_mac_header,
+} from "../../include/linux/skbuff.ts";
+import type { sk_buff } from "../../include/linux/skbuff.ts";
+import { ARPHRD_NONE } from "../../include/uapi/linux/if_arp.ts";
+import { ETH_P_IP } from "../../include/uapi/linux/if_ether.ts";
+import { local_bh_disable, local_bh_enable } from "../../kernel/softirq.ts";
+import { update_wall_time } from "../../kernel/time/timekeeping.ts";
+import {
+  alloc_netdev,
+  netdev_update_features,
+  netif_receive_skb,
+  register_netdev,
+} from "../../net/core/dev.ts";
+import {
+  consume_skb,
+  netdev_alloc_skb,
+  skb_copy_bits,
+  skb_put_data,
+} from "../../net/core/skbuff.ts";
+import { parse_packet } from "./packet.ts";
+import type { live_packet } from "./packet.ts";
+
+/** One end of the virtual wire. */
+export class netdev {
+  readonly dev: net_device;
+  /** What the stack has sent and nobody looked at yet. */
+  readonly sniffed: live_packet[] = [];
+  private readonly now: () => number;
+
+  /** A device in init_net; `now` is the script's time in us. */
+  constructor(name: string, mtu: number, now: () => number) {
+    this.now = now;
+    this.dev = alloc_netdev(null, name, (dev) => {
+      dev.type = ARPHRD_NONE;
+      dev.hard_header_len = 0;
+      dev.addr_len = 0;
+      dev.mtu = mtu;
+      dev.tx_queue_len = 500;
+      dev.flags = IFF_POINTOPOINT | IFF_NOARP;
+      dev.features = NETIF_F_SG | NETIF_F_FRAGLIST;
+      dev.netdev_ops = { ndo_start_xmit: (skb) => this.xmit(skb) };
+    });
+    register_netdev(this.dev);
+  }
+
+  private xmit(skb: sk_buff): number {
+    const bytes = new Uint8Array(skb.len);
+    skb_copy_bits(skb, 0, bytes, skb.len);
+    const partial = skb.ip_summed === CHECKSUM_PARTIAL;
+    consume_skb(skb);
+    this.sniffed.push(parse_packet(bytes, this.now(), partial));
+    return NETDEV_TX_OK;
+  }
+
+  /** ethtool -K DEV gso on|off */
+  set_gso(on: boolean): void {
+    if (on) this.dev.features |= NETIF_F_GSO;
+    else this.dev.features &= ~NETIF_F_GSO;
+    netdev_update_features(this.dev);
+  }
+
+  /** A packet arrives; gso_size: as merged of segments of so many bytes, 0: as it is. */
+  inject(p: Uint8Array, gso_size = 0): void {
+    update_wall_time();
+    local_bh_disable();
+    try {
+      const skb = netdev_alloc_skb(this.dev, p.length);
+      skb_put_data(skb, p, p.length);
+      skb.dev = this.dev;
+      skb.protocol = ETH_P_IP;
+      skb.pkt_type = PACKET_HOST;
+      skb_reset_mac_header(skb);
+      if (gso_size > 0) {
+        skb.shinfo.gso_size = gso_size;
+        skb.shinfo.gso_type = SKB_GSO_TCPV4 | SKB_GSO_DODGY;
+        skb.ip_summed = CHECKSUM_UNNECESSARY;
+      }
+      netif_receive_skb(skb);
+    } finally {
+      local_bh_enable();
+    }
+  }
+}
