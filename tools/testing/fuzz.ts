@@ -579,7 +579,7 @@ export async function fuzz(o: fuzz_options): Promise<fuzz_report> {
     report = await t.run();
   } catch (e) {
     // What has thrown with a socket locked leaves its closer waiting: the failure itself is what counts.
-    let timer = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const enough = new Promise<void>((resolve) => timer = setTimeout(resolve, 5000));
     await Promise.race([t.end().catch(() => {}), enough]);
     clearTimeout(timer);
