@@ -17,8 +17,9 @@ interface example {
 }
 
 function pages(): Map<string, string> {
-  const names = [...Deno.readDirSync(new URL("Documentation", root))].map((e) => e.name)
-    .filter((n) => n.endsWith(".md")).sort().map((n) => `Documentation/${n}`);
+  const names = ["Documentation", "Documentation/callgraph"].flatMap((dir) =>
+    [...Deno.readDirSync(new URL(dir, root))].map((e) => `${dir}/${e.name}`)
+  ).filter((n) => n.endsWith(".md")).sort();
   return new Map(
     ["README.md", ...names].map((n) => [n, Deno.readTextFileSync(new URL(n, root))]),
   );
