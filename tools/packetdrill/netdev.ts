@@ -35,7 +35,9 @@ import {
   consume_skb,
   netdev_alloc_skb,
   skb_copy_bits,
+  skb_orphan_frags_rx,
   skb_put_data,
+  skb_tx_timestamp,
 } from "../../net/core/skbuff.ts";
 import { parse_packet } from "./packet.ts";
 import type { live_packet } from "./packet.ts";
@@ -45,11 +47,11 @@ export class netdev {
   readonly dev: net_device;
   /** What the stack has sent and nobody looked at yet. */
   readonly sniffed: live_packet[] = [];
-  private readonly now: () => number;
+  /** The script's time, us. */
+  now: () => number = () => 0;
 
-  /** A device in init_net; `now` is the script's time in us. */
-  constructor(name: string, mtu: number, now: () => number) {
-    this.now = now;
+  /** A device in init_net. */
+  constructor(name: string, mtu: number) {
     this.dev = alloc_netdev(null, name, (dev) => {
       dev.type = ARPHRD_NONE;
       dev.hard_header_len = 0;
@@ -64,6 +66,9 @@ export class netdev {
   }
 
   private xmit(skb: sk_buff): number {
+    skb_tx_timestamp(skb);
+    // Whoever looks at a packet keeps it: a zero-copy send ends here.
+    skb_orphan_frags_rx(skb);
     const bytes = new Uint8Array(skb.len);
     skb_copy_bits(skb, 0, bytes, skb.len);
     const partial = skb.ip_summed === CHECKSUM_PARTIAL;

@@ -3,12 +3,12 @@
 // Runs a script: boots a machine in virtual time with the addresses and the route that packetdrill would set up, carries
 // out event after event, and ends the machine, which must leave nothing behind.
 
-import { SIM_EPOCH } from "../../arch/sim/mod.ts";
 import { warnings } from "../../include/asm-generic/bug.ts";
 import { SOL_TCP } from "../../include/linux/socket.ts";
 import { TCP_INFO, tcp_info_decode, TCP_INFO_SIZE } from "../../include/uapi/linux/tcp.ts";
 import * as uapi_tcp from "../../include/uapi/linux/tcp.ts";
 import * as tcp_states from "../../include/net/tcp_states.ts";
+import { ktime_mono_to_real } from "../../include/linux/timekeeping.ts";
 import { boot, inet_ntoa, LeakError } from "../../mod.ts";
 import { userland } from "../../mod.ts";
 import { create_task, living_tasks } from "../../arch/entry/common.ts";
@@ -143,7 +143,7 @@ async function run_events(s: state, cmds: commands, sc: script): Promise<void> {
   await s.sim.settle();
   await s.sim.run_until(Math.ceil(s.sim.now() / 1e6) * 1e6 + START_US * 1000);
   s.start = s.sim.now();
-  s.start_real = SIM_EPOCH + s.start;
+  s.start_real = ktime_mono_to_real(s.start);
   for (const [i, e] of sc.events.entries()) {
     s.event = e;
     const last = s.last_event;
@@ -167,17 +167,15 @@ async function run_events(s: state, cmds: commands, sc: script): Promise<void> {
 function setup(config: config, o: run_options): state {
   const machine = boot({ clock: "sim", seed: o.seed ?? 1, thash_entries: 256 });
   const host = machine.host();
-  // eslint-disable-next-line prefer-const
-  let s: state;
-  const wire = new netdev("tun0", config.mtu, () => s.now());
+  const wire = new netdev("tun0", config.mtu);
   host.nic("tun0").ifconfig(`${inet_ntoa(config.local_ip)}/${config.local_ip_len}`);
-  const remote = `${inet_ntoa(config.remote_ip & 0xffffff00)}/24`;
-  host.route_add(remote, undefined, "tun0");
+  host.route_add(`${inet_ntoa(config.remote_ip)}/32`, undefined, "tun0");
   const u = host.task("script");
   const task = create_task("thread", host.net);
   task.files = u.task.files;
   living_tasks.delete(task);
-  s = new state(config, machine, host, wire, u, new userland(task));
+  const s = new state(config, machine, host, wire, u, new userland(task));
+  wire.now = () => s.now();
   return s;
 }
 

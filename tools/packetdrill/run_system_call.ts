@@ -310,7 +310,7 @@ function recvmsg(a: arguments_of, u: userland): made {
     msg_iov: a.iovec(e.iov),
     msg_control: new Uint8Array(room),
     msg_controllen: room,
-    msg_flags: 0,
+    msg_flags: flags,
   };
   const control = msg.msg_control!;
   const check = (): void => {
