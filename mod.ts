@@ -282,6 +282,7 @@ export class machine {
   readonly sim: sim_machine | null;
   private readonly pages: number;
   private readonly hosts = new Map<string, host>();
+  private halting: Promise<void> | null = null;
 
   /** As boot() does, which also sees to it that there is only one. */
   constructor(options: boot_options) {
@@ -349,14 +350,18 @@ export class machine {
 
   /**
    * Ends the machine: programs, then connections (those that are not closed within grace_ms by RST),
-   * then hosts with their devices. Throws LeakError when anything is left.
+   * then hosts with their devices. Throws LeakError when anything is left. A second call waits for the first.
    */
-  async shutdown(options: { grace_ms?: number } = {}): Promise<void> {
-    if (running !== this) return;
-    const end = ktime_get_ns() + (options.grace_ms ?? 1000) * 1e6;
+  shutdown(options: { grace_ms?: number } = {}): Promise<void> {
+    return this.halting ??= this.halt(options.grace_ms ?? 1000);
+  }
+
+  private async halt(grace_ms: number): Promise<void> {
+    const end = ktime_get_ns() + grace_ms * 1e6;
     const orphans = (): sock[] => [...living_socks].filter((sk) => !sk.sk_kern_sock);
     const closing = async (): Promise<void> => {
-      await this.exit_tasks();
+      // A close() that lingers, or a socket that nobody unlocks, must not keep the machine.
+      void this.exit_tasks();
       while (orphans().length > 0 && ktime_get_ns() < end) await msleep(10);
     };
     if (this.sim !== null) await this.sim.run_until(closing());
