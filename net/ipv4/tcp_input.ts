@@ -2305,7 +2305,7 @@ function tcp_ack_tstamp(sk: sock, skb: sk_buff, ack_skb: sk_buff, prior_snd_una:
   if (!TCP_SKB_CB(skb).txstamp_ack) return;
   const tskey = skb.shinfo.tskey;
   if (!before(tskey, prior_snd_una) && before(tskey, tcp_sk(sk).snd_una)) {
-    __skb_tstamp_tx(skb, ack_skb, 0, sk, SCM_TSTAMP_ACK);
+    __skb_tstamp_tx(skb, ack_skb, null, sk, SCM_TSTAMP_ACK);
   }
 }
 
