@@ -59,7 +59,10 @@ const beta = 717;
 const bic_scale = 41;
 const tcp_friendliness = true;
 const hystart = true;
-const hystart_detect: number = HYSTART_ACK_TRAIN | HYSTART_DELAY;
+/** Module parameters that tests set, as under /sys/module/tcp_cubic/parameters. @local */
+export const tcp_cubic_parameters: { hystart_detect: number } = {
+  hystart_detect: HYSTART_ACK_TRAIN | HYSTART_DELAY,
+};
 /** Slow start ends not before this window, packets. */
 const hystart_low_window = 16;
 /** ACKs at most this far apart are a train, us. */
@@ -276,7 +279,7 @@ function hystart_update(sk: sock, delay: number): void {
   if (after(tp.snd_una, ca.end_seq)) bictcp_hystart_reset(sk);
   if (tcp_snd_cwnd(tp) < hystart_low_window) return;
 
-  if ((hystart_detect & HYSTART_ACK_TRAIN) !== 0) {
+  if ((tcp_cubic_parameters.hystart_detect & HYSTART_ACK_TRAIN) !== 0) {
     const now = bictcp_clock_us(sk);
     if (now - ca.last_ack <= hystart_ack_delta_us) {
       ca.last_ack = now;
@@ -288,7 +291,7 @@ function hystart_update(sk: sock, delay: number): void {
       }
     }
   }
-  if ((hystart_detect & HYSTART_DELAY) !== 0) {
+  if ((tcp_cubic_parameters.hystart_detect & HYSTART_DELAY) !== 0) {
     if (ca.curr_rtt > delay) ca.curr_rtt = delay;
     if (ca.sample_cnt < HYSTART_MIN_SAMPLES) ca.sample_cnt++;
     else if (ca.curr_rtt > ca.delay_min + HYSTART_DELAY_THRESH(Math.floor(ca.delay_min / 8))) {
@@ -322,6 +325,7 @@ export const cubictcp: tcp_congestion_ops = {
 /** An initcall. */
 export function cubictcp_register(): number {
   cubictcp.flags |= TCP_CONG_NON_RESTRICTED;
+  tcp_cubic_parameters.hystart_detect = HYSTART_ACK_TRAIN | HYSTART_DELAY;
   return tcp_register_congestion_control(cubictcp);
 }
 
