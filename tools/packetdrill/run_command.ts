@@ -36,6 +36,7 @@ import { proc_sys_read, proc_sys_write } from "../../fs/proc/proc_sysctl.ts";
 import { local_bh_disable, local_bh_enable } from "../../kernel/softirq.ts";
 import { update_wall_time } from "../../kernel/time/timekeeping.ts";
 import { inet_rtm_delroute, inet_rtm_newroute } from "../../net/ipv4/fib_frontend.ts";
+import { tcp_cubic_parameters } from "../../net/ipv4/tcp_cubic.ts";
 import { snmp_counters } from "../../net/ipv4/proc.ts";
 import { tcp4_proc_show } from "../../net/ipv4/tcp_ipv4.ts";
 import { tcp_metrics_flush_all } from "../../net/ipv4/tcp_metrics.ts";
@@ -135,10 +136,12 @@ export class commands {
 
   private write(path: string, out: string): number {
     if (path.startsWith("/proc/sys/")) return this.set(path.slice(10), out.trimEnd());
-    if (path.startsWith("/sys/module/")) {
-      this.s.log?.(`${path}: no such parameter`);
-      return 1;
+    const param = /^\/sys\/module\/tcp_cubic\/parameters\/(\w+)$/.exec(path)?.[1];
+    if (param !== undefined && Object.hasOwn(tcp_cubic_parameters, param)) {
+      tcp_cubic_parameters[param as "hystart_detect"] = Number(out);
+      return 0;
     }
+    if (path.startsWith("/sys/")) return 1;
     this.files.set(path, out);
     return 0;
   }
