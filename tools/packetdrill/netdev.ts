@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The wire: a device as packetdrill's TUN is, without offloads, so that the stack segments and checksums
-// itself. What is sent stands in `sniffed`; inject() hands the stack a packet.
+// The wire: a device as packetdrill's TUN is, which leaves segmenting and checksums to the other end unless ethtool
+// says otherwise. What is sent stands in `sniffed`; inject() hands the stack a packet.
 
 import {
   IFF_NOARP,
   IFF_POINTOPOINT,
   NETDEV_TX_OK,
+  NETIF_F_ALL_TSO,
   NETIF_F_FRAGLIST,
   NETIF_F_GSO,
+  NETIF_F_HW_CSUM,
   NETIF_F_SG,
 } from "../../include/linux/netdevice.ts";
 import type { net_device } from "../../include/linux/netdevice.ts";
@@ -59,7 +61,7 @@ export class netdev {
       dev.mtu = mtu;
       dev.tx_queue_len = 500;
       dev.flags = IFF_POINTOPOINT | IFF_NOARP;
-      dev.features = NETIF_F_SG | NETIF_F_FRAGLIST;
+      dev.features = NETIF_F_SG | NETIF_F_FRAGLIST | NETIF_F_HW_CSUM | NETIF_F_ALL_TSO;
       dev.netdev_ops = { ndo_start_xmit: (skb) => this.xmit(skb) };
     });
     register_netdev(this.dev);
@@ -77,10 +79,11 @@ export class netdev {
     return NETDEV_TX_OK;
   }
 
-  /** ethtool -K DEV gso on|off */
-  set_gso(on: boolean): void {
-    if (on) this.dev.features |= NETIF_F_GSO;
-    else this.dev.features &= ~NETIF_F_GSO;
+  /** ethtool -K DEV tso|gso on|off */
+  set_feature(name: string, on: boolean): void {
+    const bits = name === "tso" ? NETIF_F_ALL_TSO : name === "gso" ? NETIF_F_GSO : 0;
+    if (on) this.dev.features |= bits;
+    else this.dev.features &= ~bits;
     netdev_update_features(this.dev);
   }
 

@@ -266,7 +266,7 @@ export class commands {
   private ethtool(argv: readonly string[]): result {
     if (argv[1] !== "-K") return error();
     for (let i = 3; i + 1 < argv.length; i += 2) {
-      if (argv[i] === "gso") kernel(() => this.s.netdev.set_gso(argv[i + 1] === "on"));
+      kernel(() => this.s.netdev.set_feature(argv[i], argv[i + 1] === "on"));
     }
     return ok();
   }
