@@ -10,7 +10,7 @@ const USAGE = `usage: deno task packetdrill [OPTIONS] FILE|DIR...
 Runs scripts (a directory: all *.pkt in it) and prints which pass.
   -v, --verbose     packets, calls and commands of each script
   --json            one JSON object per script
-  --trace           the call tree of what follows the failing event's predecessor
+  --trace           the call trees of all that runs, as deno task ftrace --packets shows them
   --define=A=B, --tolerance_usecs=N, --local_ip=A, ...
                     packetdrill's own options; those in a script win`;
 
@@ -60,6 +60,27 @@ function show_failure(o: outcome): void {
   console.log(`    tcp_info: ${fields.map(([k, v]) => `${k.slice(5)}=${v}`).join(" ")}`);
 }
 
+/** Passed and failed by directory. */
+function show_groups(
+  groups: ReadonlyMap<string, { pass: number; fail: number; skip: number }>,
+): void {
+  const width = Math.max(...[...groups.keys()].map((g) => g.length));
+  console.log();
+  for (const [name, c] of groups) {
+    const failed = c.fail > 0 ? `${c.fail} failed` : "";
+    console.log(`${name.padEnd(width)}  ${String(c.pass).padStart(4)} passed  ${failed}`.trimEnd());
+  }
+}
+
+/** Runs the same under ftrace: the exit code. */
+async function trace(args: readonly string[]): Promise<number> {
+  const at = (path: string): string => new URL(path, import.meta.url).pathname;
+  const rest = args.filter((a) => a !== "--trace");
+  const argv = ["run", "-A", at("../ftrace/mod.ts"), "--packets", "--", at("./mod.ts"), ...rest];
+  const child = new Deno.Command(Deno.execPath(), { args: argv }).spawn();
+  return (await child.status).code;
+}
+
 /** Runs the command line: the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   const inv = parse_command_line(args);
@@ -67,11 +88,16 @@ export async function main(args: readonly string[]): Promise<number> {
     console.error(USAGE);
     return 2;
   }
+  if (inv.trace) return await trace(args);
   const counts = { pass: 0, fail: 0, skip: 0 };
+  const groups = new Map<string, typeof counts>();
   for (const path of (await Promise.all(inv.paths.map(find_scripts))).flat()) {
     const text = await Deno.readTextFile(path);
     const o = await run_script(path, text, { options: inv.options, verbose: inv.verbose });
     counts[o.result]++;
+    const group = path.replace(/\/[^/]*$/, "");
+    if (!groups.has(group)) groups.set(group, { pass: 0, fail: 0, skip: 0 });
+    groups.get(group)![o.result]++;
     if (inv.json) {
       console.log(JSON.stringify(o));
       continue;
@@ -82,6 +108,7 @@ export async function main(args: readonly string[]): Promise<number> {
     if (o.result === "fail") show_failure(o);
   }
   const skipped = counts.skip > 0 ? `, ${counts.skip} not for IPv4` : "";
+  if (!inv.json && groups.size > 1) show_groups(groups);
   if (!inv.json) console.log(`\n${counts.pass} passed, ${counts.fail} failed${skipped}`);
   return counts.fail > 0 ? 1 : 0;
 }
