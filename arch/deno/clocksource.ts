@@ -4,12 +4,29 @@
 // get_random_u32() gets its bits.
 
 import type { clocksource } from "../../include/linux/clocksource.ts";
-import { NSEC_PER_MSEC } from "../../include/linux/time64.ts";
+import { NSEC_PER_MSEC, NSEC_PER_SEC } from "../../include/linux/time64.ts";
+import { libc_loaded } from "./libc.ts";
 
-/** The monotonic clock of the host, which Deno gives in ms with a fraction. */
+const CLOCK_MONOTONIC = 1;
+/** struct timespec of a 64-bit host, seconds at 0 and nanoseconds at 2. */
+const timespec = new Uint32Array(4);
+/** CLOCK_MONOTONIC less Deno's clock, ns: the same clock from another start. */
+let monotonic_offset = NaN;
+
+/** The monotonic clock of the host: by libc where a NIC has it loaded, at a third of the cost. */
+function read_monotonic(): number {
+  const libc = Deno.build.os === "linux" ? libc_loaded() : null;
+  if (libc === null) return performance.now() * NSEC_PER_MSEC;
+  libc.clock_gettime(CLOCK_MONOTONIC, timespec);
+  const now = timespec[0] * NSEC_PER_SEC + timespec[2];
+  if (Number.isNaN(monotonic_offset)) monotonic_offset = now - performance.now() * NSEC_PER_MSEC;
+  return now - monotonic_offset;
+}
+
+/** ns since the process began. */
 export const deno_clocksource: clocksource = {
   name: "deno",
-  read: () => performance.now() * NSEC_PER_MSEC,
+  read: read_monotonic,
   real_offset: performance.timeOrigin * NSEC_PER_MSEC,
 };
 

@@ -64,6 +64,7 @@ const libc_interface = {
     result: "i32",
     nonblocking: true,
   },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   prctl: { parameters: ["i32", "u32", "u32", "u32", "u32"], result: "i32" },
   unshare: { parameters: ["i32"], result: "i32" },
@@ -143,6 +144,11 @@ export function libc(): libc_symbols {
     symbols = os_dlopen();
     errno_location = symbols.__errno_location();
   }
+  return symbols;
+}
+
+/** The library if it is in use already, else null. @local */
+export function libc_loaded(): libc_symbols | null {
   return symbols;
 }
 
