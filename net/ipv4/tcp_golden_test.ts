@@ -28,8 +28,8 @@ import {
 } from "../../include/net/tcp_states.ts";
 import { sock_from_file } from "../socket.ts";
 import { fcheck } from "../../fs/file.ts";
-import { INADDR_PEER, INADDR_US, tcp_test } from "../../tools/testing/tcp_test.ts";
-import type { tcp_bench } from "../../tools/testing/tcp_test.ts";
+import { INADDR_PEER, INADDR_US, tcp_test } from "../../tools/testing/tcp.ts";
+import type { tcp_bench } from "../../tools/testing/tcp.ts";
 import { inet_ehashfn, tcp_hashinfo } from "./inet_hashtables.ts";
 import { ipv4_specific } from "./tcp_ipv4.ts";
 

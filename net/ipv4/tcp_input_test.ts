@@ -30,7 +30,7 @@ import {
   LINUX_MIB_TCPZEROWINDOWDROP,
 } from "../../include/uapi/linux/snmp.ts";
 import { TCP_QUICKACK } from "../../include/uapi/linux/tcp.ts";
-import { tcp_test } from "../../tools/testing/tcp_test.ts";
+import { tcp_test } from "../../tools/testing/tcp.ts";
 
 const SACK = { mss: 1000, sack: true };
 

@@ -43,8 +43,8 @@ import {
   TCP_MIB_CSUMERRORS,
 } from "../../include/uapi/linux/snmp.ts";
 import { TCP_DEFER_ACCEPT, TCP_LINGER2, TCP_SYNCNT } from "../../include/uapi/linux/tcp.ts";
-import { INADDR_US, PORT, tcp_test } from "../../tools/testing/tcp_test.ts";
-import type { tcp_bench } from "../../tools/testing/tcp_test.ts";
+import { INADDR_US, PORT, tcp_test } from "../../tools/testing/tcp.ts";
+import type { tcp_bench } from "../../tools/testing/tcp.ts";
 
 /** SO_LINGER with a time of 0. */
 function linger0(t: tcp_bench, fd: number): void {

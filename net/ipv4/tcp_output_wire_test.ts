@@ -9,8 +9,8 @@ import { MSG_MORE, SO_SNDBUF, SOL_SOCKET, SOL_TCP } from "../../include/linux/so
 import { TCP_CLOSE_WAIT } from "../../include/net/tcp_states.ts";
 import { EAGAIN } from "../../include/uapi/asm-generic/errno.ts";
 import { TCP_CORK, TCP_MAXSEG, TCP_NODELAY } from "../../include/uapi/linux/tcp.ts";
-import { pattern, tcp_test } from "../../tools/testing/tcp_test.ts";
-import type { tcp_peer } from "../../tools/testing/tcp_test.ts";
+import { pattern, tcp_test } from "../../tools/testing/tcp.ts";
+import type { tcp_peer } from "../../tools/testing/tcp.ts";
 
 const OFFLOAD = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO;
 

@@ -23,8 +23,8 @@ import {
   TCP_CONGESTION,
   TCP_NODELAY,
 } from "../../include/uapi/linux/tcp.ts";
-import { tcp_test } from "../../tools/testing/tcp_test.ts";
-import type { peer_options, tcp_bench, tcp_peer } from "../../tools/testing/tcp_test.ts";
+import { tcp_test } from "../../tools/testing/tcp.ts";
+import type { peer_options, tcp_bench, tcp_peer } from "../../tools/testing/tcp.ts";
 
 const RENO = new TextEncoder().encode("reno");
 

@@ -22,7 +22,7 @@ import {
   TCP_LINGER2,
   TCP_USER_TIMEOUT,
 } from "../../include/uapi/linux/tcp.ts";
-import { tcp_test } from "../../tools/testing/tcp_test.ts";
+import { tcp_test } from "../../tools/testing/tcp.ts";
 
 // ---- Zero window ----
 

@@ -9,7 +9,7 @@ import { ip_packet } from "./frames.ts";
 import { frame_host } from "./frame_host.ts";
 import { HOST, PEER } from "./malformed.ts";
 import { tcp_check_invariants } from "./tcp_invariants.ts";
-import { tcp_test } from "./tcp_test.ts";
+import { tcp_test } from "./tcp.ts";
 
 Deno.test("tcp_mark_skb_lost() does not count a retransmission twice that an undo came between", async () => {
   await using t = tcp_test();
