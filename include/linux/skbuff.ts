@@ -142,7 +142,6 @@ export class tcp_skb_cb {
   /** MSG_EOR: nothing may be appended. */
   eor = false;
   has_rxtstamp = false;
-  unused = 0;
   ack_seq = 0;
   /** tx: rate sample, see net/ipv4/tcp_rate.ts. */
   is_app_limited = false;

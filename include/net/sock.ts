@@ -212,8 +212,7 @@ export class sock extends sock_common {
   sk_wmem_alloc = 1;
   /** TSQ state bits, enum tsq_enum. */
   sk_tsq_flags = 0;
-  /** First unsent skb is the head of sk_write_queue; sent ones are in tcp_rtx_queue. */
-  sk_send_head: sk_buff | null = null;
+  /** Not yet sent, the next to go first; sent ones are in tcp_rtx_queue. */
   readonly sk_write_queue = new sk_buff_head();
   sk_peek_off = -1;
   sk_write_pending = 0;
@@ -305,7 +304,6 @@ export class sock extends sock_common {
     this.sk_wmem_queued = o.sk_wmem_queued;
     this.sk_wmem_alloc = o.sk_wmem_alloc;
     this.sk_tsq_flags = o.sk_tsq_flags;
-    this.sk_send_head = o.sk_send_head;
     this.sk_peek_off = o.sk_peek_off;
     this.sk_write_pending = o.sk_write_pending;
     this.sk_pacing_status = o.sk_pacing_status;

@@ -183,7 +183,6 @@ function tcp_skb_cb_clear(skb: sk_buff): void {
   cb.txstamp_ack = false;
   cb.eor = false;
   cb.has_rxtstamp = false;
-  cb.unused = 0;
   cb.ack_seq = 0;
   cb.is_app_limited = false;
   cb.delivered_ce = 0;
@@ -601,7 +600,6 @@ function __copy_skb_header(n: sk_buff, old: sk_buff): void {
   t.txstamp_ack = o.txstamp_ack;
   t.eor = o.eor;
   t.has_rxtstamp = o.has_rxtstamp;
-  t.unused = o.unused;
   t.ack_seq = o.ack_seq;
   t.is_app_limited = o.is_app_limited;
   t.delivered_ce = o.delivered_ce;

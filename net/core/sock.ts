@@ -335,7 +335,6 @@ export function sk_clone_lock(sk: sock): sock | null {
   newsk.sk_wmem_queued = 0;
   newsk.sk_forward_alloc = 0;
   newsk.sk_drops = 0;
-  newsk.sk_send_head = null;
   newsk.sk_userlocks = sk.sk_userlocks & ~SOCK_BINDPORT_LOCK;
   newsk.sk_frag = null;
   newsk.sk_zckey = 0;
@@ -380,7 +379,6 @@ function sk_dst_gso_max_size(_sk: sock, dst: dst_entry): number {
 /** Sets up a new socket; `sock` is the program's end of it, if there is one. */
 export function sock_init_data(sock: socket | null, sk: sock): void {
   sk_init_common(sk);
-  sk.sk_send_head = null;
   timer_setup(sk.sk_timer, sk_timer_unset, 0);
   const core = sock_net(sk).core;
   sk.sk_rcvbuf = core.sysctl_rmem_default;
