@@ -12,6 +12,7 @@ export type hlist_nulls_next<T = unknown> = hlist_nulls_node<T> | number;
  * @local
  */
 export class hlist_nulls_slot<T = unknown> {
+  /** The next member, or the number of the list that ends here. */
   next: hlist_nulls_next<T> = 0;
 }
 
@@ -23,14 +24,17 @@ export class hlist_nulls_head<T = unknown> extends hlist_nulls_slot<T> {
   }
 }
 
-/** A member of a nulls list; `pprev` is null while it is in none. */
+/**
+ * A member of a nulls list; `pprev` is null while it is in none. What stands in such a list extends it: a lookup
+ * then fetches one object for each member, as in C, and not two.
+ */
 export class hlist_nulls_node<T = unknown> extends hlist_nulls_slot<T> {
+  /** The word that points here; null while in no list. */
   pprev: hlist_nulls_slot<T> | null = null;
-  owner: T;
 
-  constructor(owner: T) {
-    super();
-    this.owner = owner;
+  /** container_of */
+  get owner(): T {
+    return this as unknown as T;
   }
 }
 

@@ -79,15 +79,20 @@ Deno.test("hlist_node knows the word that points to it", () => {
 });
 
 Deno.test("hlist_nulls lists end in their number", () => {
-  const head = new hlist_nulls_head<string>();
+  class item extends hlist_nulls_node<item> {
+    constructor(readonly name: string) {
+      super();
+    }
+  }
+  const head = new hlist_nulls_head<item>();
   INIT_HLIST_NULLS_HEAD(head, 77);
-  const [a, b, c, d] = ["a", "b", "c", "d"].map((x) => new hlist_nulls_node<string>(x));
+  const [a, b, c, d] = ["a", "b", "c", "d"].map((x) => new item(x));
   const all = (): string => {
     let s = "";
     let n = head.first;
     for (; !is_a_nulls(n); n = n.next) {
       assert(n.pprev !== null && n.pprev.next === n);
-      s += n.owner;
+      s += n.owner.name;
     }
     return s + get_nulls_value(n);
   };

@@ -34,7 +34,7 @@ import type { timewait_sock_ops } from "./timewait_sock.ts";
 import { MAX_SCHEDULE_TIMEOUT } from "../linux/sched.ts";
 
 /** The part that all sockets in the hash tables share; what a lookup looks at comes first. */
-export class sock_common {
+export class sock_common extends hlist_nulls_node<sock_common> {
   /** Foreign and bound local address (int32). */
   skc_daddr = 0;
   skc_rcv_saddr = 0;
@@ -59,14 +59,17 @@ export class sock_common {
   skc_flags = 0;
   /** Place in listening_hash, or in UDP's and raw's tables. */
   readonly skc_node: hlist_node<sock_common>;
-  /** Place in ehash. */
-  readonly skc_nulls_node: hlist_nulls_node<sock_common>;
   skc_cookie = 0;
 
   constructor() {
+    super();
     this.skc_bind_node = new hlist_node<sock_common>(this);
     this.skc_node = new hlist_node<sock_common>(this);
-    this.skc_nulls_node = new hlist_nulls_node<sock_common>(this);
+  }
+
+  /** Place in ehash: the base class. */
+  get skc_nulls_node(): hlist_nulls_node<sock_common> {
+    return this;
   }
 
   get sk_state(): number {

@@ -355,7 +355,7 @@ export function __inet_lookup_established(
   let node = hashinfo.ehash[hash & hashinfo.ehash_mask].chain.next;
 
   while (typeof node !== "number") {
-    const sk = node.owner;
+    const sk = node as sock_common;
     if (sk.skc_hash === hash && inet_match(net, sk, saddr, daddr, sport, hnum, dif, sdif)) {
       sk.skc_refcnt++;
       return sk as sock;

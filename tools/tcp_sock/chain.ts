@@ -12,7 +12,6 @@ import { sk_buff_head } from "../../include/linux/skbuff.ts";
 import type { tcp_sock } from "../../include/linux/tcp.ts";
 import { timer_list } from "../../include/linux/timer.ts";
 import { hlist_node } from "../../include/linux/types.ts";
-import { hlist_nulls_node, is_a_nulls } from "../../include/linux/list_nulls.ts";
 import { PACING_UNLIMITED } from "../../include/net/sock.ts";
 import { state_name } from "../hashinfo/model.ts";
 import { inet_ntoa } from "../lib/inet.ts";
@@ -57,6 +56,8 @@ const CHAIN: readonly (readonly [string, string])[] = [
   ["inet_sock", "include/net/inet_sock.ts"],
   ["sock", "include/net/sock.ts"],
   ["sock_common", "include/net/sock.ts"],
+  ["hlist_nulls_node", "include/linux/list_nulls.ts"],
+  ["hlist_nulls_slot", "include/linux/list_nulls.ts"],
 ];
 
 /** The fields that a class declares in a text. */
@@ -111,6 +112,8 @@ export function number_text(v: number, unit: unit | "", sk: tcp_sock): string {
       return `TCP_CA_${CA_STATES[v]} (${v})`;
     case "seq":
       return String(v >>> 0);
+    case "nulls":
+      return `nulls ${v}`;
     case "hash":
       return `0x${(v >>> 0).toString(16).padStart(8, "0")}`;
     case "flags":
@@ -148,9 +151,6 @@ function object_text(v: object): string | null {
   if (v instanceof timer_list) {
     if (v.pprev === null) return "not pending";
     return `${v.function?.name ?? "?"}() in ${(v.expires - jiffies) | 0} jiffies`;
-  }
-  if (v instanceof hlist_nulls_node) {
-    return v.pprev === null ? "unhashed" : is_a_nulls(v.next) ? `nulls ${v.next}` : "-> next";
   }
   if (v instanceof hlist_node) {
     return v.pprev === null ? "unhashed" : v.next === null ? "hashed, the last" : "-> next";

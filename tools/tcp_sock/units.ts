@@ -27,10 +27,12 @@ export type unit =
   | "shift"
   | "number"
   | "hash"
+  | "nulls"
   | "flags"
   | "ca state";
 
 const FIELDS: Record<unit, string> = {
+  nulls: "next",
   "IPv4 address": "skc_daddr skc_rcv_saddr inet_saddr mc_addr",
   port: "skc_dport skc_num inet_sport local_port_range_lo local_port_range_hi",
   state: "skc_state",
