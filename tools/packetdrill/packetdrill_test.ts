@@ -228,10 +228,19 @@ Deno.test("run_shell() does quotes, arithmetic, conditions, pipes and redirectio
   };
   const text = `a x="1 2  $((3*4+1))" '$b' \\
     c # comment
-/tmp/r_\${PPID}.sh > /dev/null 2>&1; false && no || yes
+/tmp/r_\${PPID}.sh > /dev/null 2>&1; false && no || yes; ! false && not || no
 one | two > /f
 nothing`;
   assertEquals((await run_shell(env, text)).status, 127);
-  assertEquals(calls, ["a|x=1 2  13|$b|c", "/tmp/r_7.sh", "false", "yes", "one", "two < one"]);
+  assertEquals(calls, [
+    "a|x=1 2  13|$b|c",
+    "/tmp/r_7.sh",
+    "false",
+    "yes",
+    "false",
+    "not",
+    "one",
+    "two < one",
+  ]);
   assertEquals(files, ["/f: two"]);
 });

@@ -79,7 +79,7 @@ export class commands {
       ip: (argv) => this.ip(argv),
       tc: (argv) => this.tc(argv),
       ethtool: (argv) => this.ethtool(argv),
-      nstat: () => this.nstat(),
+      nstat: (argv) => this.nstat(argv),
       grep: (argv, input) => this.grep(argv, input),
       cat: (argv) => this.cat(argv),
       echo: (argv) => ok(argv.slice(1).filter((w) => w !== "-n").join(" ") + "\n"),
@@ -273,12 +273,18 @@ export class commands {
 
   // ---- Looking ----
 
-  private nstat(): result {
+  /** nstat [-a] [-s] [-z] [NAME ...]: since the last time, or (-a) since boot; -s: this is no such time. */
+  private nstat(argv: readonly string[]): result {
+    const args = argv.slice(1);
+    const flags = args.filter((a) => a.startsWith("-")).join("");
+    const names = args.filter((a) => !a.startsWith("-"));
     let out = "#kernel\n";
     for (const [name, v] of snmp_counters(this.s.host.net)) {
-      const diff = v - (this.seen.get(name) ?? 0);
-      if (diff !== 0) out += `${name.padEnd(32)}${String(diff).padEnd(16)}0.0\n`;
-      this.seen.set(name, v);
+      const diff = flags.includes("a") ? v : v - (this.seen.get(name) ?? 0);
+      const wanted = (names.length === 0 || names.includes(name)) &&
+        (diff !== 0 || flags.includes("z"));
+      if (wanted) out += `${name.padEnd(32)}${String(diff).padEnd(16)}0.0\n`;
+      if (!flags.includes("s")) this.seen.set(name, v);
     }
     return ok(out);
   }

@@ -124,9 +124,12 @@ export async function run_shell(env: shell_env, text: string): Promise<result> {
   const run = async (): Promise<void> => {
     const skip = connector === "&&" && last.status !== 0 || connector === "||" && last.status === 0;
     if (skip || pipe.every((p) => p.length === 0)) return;
+    // '!' before a pipe turns its status round.
+    const not = !(pipe[0][0]?.op ?? true) && pipe[0][0].text === "!";
+    if (not) pipe[0].shift();
     let r: result = { status: 0, out: "" };
     for (const p of pipe) r = await simple(env, p, r.out);
-    last = r;
+    last = not ? { ...r, status: r.status === 0 ? 1 : 0 } : r;
   };
   for (const w of words(text, env.vars)) {
     if (w.op && w.text === "|") pipe.push([]);
