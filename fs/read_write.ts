@@ -2,9 +2,18 @@
 //
 // read() and write() of a descriptor: __x64_sys_read -> ksys_read -> vfs_read -> __vfs_read ->
 // new_sync_read -> the file's read_iter, and the same for writing; readv() and writev() go through
-// vfs_readv() and do_iter_read(). Answers: bytes, or a negative errno.
+// vfs_readv() and do_iter_read(). Answers: bytes, or a negative errno. Files that have a position
+// never sleep: where it is afterwards is known when the operation returns.
 
-import { FMODE_READ, FMODE_WRITE, kiocb } from "../include/linux/fs.ts";
+import {
+  FMODE_LSEEK,
+  FMODE_READ,
+  FMODE_WRITE,
+  kiocb,
+  SEEK_CUR,
+  SEEK_END,
+  SEEK_SET,
+} from "../include/linux/fs.ts";
 import type { file } from "../include/linux/fs.ts";
 import { IS_ERR } from "../include/linux/err.ts";
 import { iov_iter, ITER_DEST, ITER_SOURCE, MAX_RW_COUNT } from "../include/linux/uio.ts";
@@ -20,7 +29,10 @@ function new_sync_read(
   len: number,
 ): number | Promise<number> {
   const kio = new kiocb(filp);
-  return filp.f_op.read_iter!(kio, new iov_iter(ITER_DEST, buf, null, len));
+  kio.ki_pos = filp.f_pos;
+  const ret = filp.f_op.read_iter!(kio, new iov_iter(ITER_DEST, buf, null, len));
+  filp.f_pos = kio.ki_pos;
+  return ret;
 }
 
 export function __vfs_read(file: file, buf: Uint8Array, count: number): number | Promise<number> {
@@ -45,7 +57,10 @@ export function vfs_read(file: file, buf: Uint8Array, count: number): number | P
 
 function new_sync_write(filp: file, buf: Uint8Array, len: number): number | Promise<number> {
   const kio = new kiocb(filp);
-  return filp.f_op.write_iter!(kio, new iov_iter(ITER_SOURCE, buf, null, len));
+  kio.ki_pos = filp.f_pos;
+  const ret = filp.f_op.write_iter!(kio, new iov_iter(ITER_SOURCE, buf, null, len));
+  filp.f_pos = kio.ki_pos;
+  return ret;
 }
 
 export function __vfs_write(file: file, p: Uint8Array, count: number): number | Promise<number> {
@@ -89,24 +104,55 @@ export function __x64_sys_write(
   return ksys_write(fd, buf, count);
 }
 
-/** A descriptor that has no position. */
-export function __x64_sys_lseek(fd: number, _offset: number, _whence: number): number {
+/** Moves a file's position: where it is then, or -ESPIPE of a file that has none. */
+function vfs_llseek(file: file, offset: number, whence: number): number {
+  if ((file.f_mode & FMODE_LSEEK) === 0 || file.f_op.llseek === undefined) return -ESPIPE;
+  return file.f_op.llseek(file, offset, whence);
+}
+
+export function __x64_sys_lseek(
+  fd: number,
+  offset: number,
+  whence: number,
+): number | Promise<number> {
   const f = fdget(fd);
-  return f === null ? -EBADF : fput_after(f, -ESPIPE) as number;
+  return f === null ? -EBADF : fput_after(f, vfs_llseek(f, offset, whence));
+}
+
+/** SEEK_SET, SEEK_CUR and SEEK_END in a file of `size` bytes. @differs takes the size, for the inode */
+export function generic_file_llseek_size(
+  file: file,
+  offset: number,
+  whence: number,
+  size: number,
+): number {
+  if (whence === SEEK_CUR) offset += file.f_pos;
+  else if (whence === SEEK_END) offset += size;
+  else if (whence !== SEEK_SET) return -EINVAL;
+  if (!(offset >= 0) || offset > Number.MAX_SAFE_INTEGER) return -EINVAL;
+  return file.f_pos = offset;
 }
 
 function do_iter_read(file: file, iter: iov_iter): number | Promise<number> {
   if ((file.f_mode & FMODE_READ) === 0) return -EBADF;
   if (file.f_op.read_iter === undefined) return -EINVAL;
   if (iter.count === 0) return 0;
-  return file.f_op.read_iter(new kiocb(file), iter);
+  const kio = new kiocb(file);
+  kio.ki_pos = file.f_pos;
+  const ret = file.f_op.read_iter(kio, iter);
+  file.f_pos = kio.ki_pos;
+  return ret;
 }
 
 function do_iter_write(file: file, iter: iov_iter): number | Promise<number> {
   if ((file.f_mode & FMODE_WRITE) === 0) return -EBADF;
   if (file.f_op.write_iter === undefined) return -EINVAL;
   if (iter.count === 0) return 0;
-  return file.f_op.write_iter(new kiocb(file), iter);
+  const kio = new kiocb(file);
+  kio.ki_pos = file.f_pos;
+  const ret = file.f_op.write_iter(kio, iter);
+  file.f_pos = kio.ki_pos;
+  return ret;
 }
 
 function vfs_readv(file: file, vec: readonly iovec[], vlen: number): number | Promise<number> {

@@ -6,7 +6,7 @@
 // operation, and drops the file (fput_light), after the sleep where the operation slept.
 
 import { IS_ERR } from "../include/linux/err.ts";
-import type { file, file_operations, kiocb } from "../include/linux/fs.ts";
+import type { file, file_operations, kiocb, loff_t_ptr } from "../include/linux/fs.ts";
 import { O_CLOEXEC, O_NONBLOCK, O_RDWR } from "../include/linux/fs.ts";
 import {
   msghdr,
@@ -19,6 +19,7 @@ import {
   SS_UNCONNECTED,
 } from "../include/linux/net.ts";
 import type { net_proto_family, proto_ops } from "../include/linux/net.ts";
+import type { pipe_inode_info } from "../include/linux/pipe_fs_i.ts";
 import type { poll_table } from "../include/linux/poll.ts";
 import { after_sleep, current } from "../include/linux/sched.ts";
 import { SKBTX_SCHED_TSTAMP, SKBTX_SW_TSTAMP } from "../include/linux/skbuff.ts";
@@ -30,7 +31,7 @@ import {
   MSG_EOR,
   MSG_ERRQUEUE,
   MSG_OOB,
-  MSG_SENDPAGE_NOTLAST,
+  MSG_SPLICE_PAGES,
   MSG_WAITFORONE,
   NPROTO,
   PF_INET,
@@ -88,6 +89,7 @@ import { SIOCGIFCONF } from "../include/uapi/linux/sockios.ts";
 import { import_iovec, import_single_range } from "../lib/iov_iter.ts";
 import { fd_install, fdget, get_unused_fd_flags, put_unused_fd } from "../fs/file.ts";
 import { alloc_file, fput, fput_after, fput_light } from "../fs/file_table.ts";
+import { copy_splice_read, splice_to_socket } from "../fs/splice.ts";
 import { dev_ifconf, dev_ioctl } from "./core/dev_ioctl.ts";
 import {
   put_cmsg,
@@ -100,7 +102,7 @@ import { sk_init, sock_getsockopt, sock_setsockopt } from "./core/sock.ts";
 
 const SOCK_MAX = SOCK_PACKET + 1;
 /** Flags that only the kernel gives to sendmsg(). */
-const MSG_INTERNAL_SENDMSG_FLAGS = MSG_SENDPAGE_NOTLAST;
+const MSG_INTERNAL_SENDMSG_FLAGS = MSG_SPLICE_PAGES;
 
 /** The address families. */
 export const net_families: (net_proto_family | null)[] = new Array(NPROTO).fill(null);
@@ -115,6 +117,9 @@ export const socket_file_ops: file_operations = {
   poll: sock_poll,
   unlocked_ioctl: sock_ioctl,
   release: sock_close,
+  splice_read: sock_splice_read,
+  splice_write: splice_to_socket,
+  splice_eof: sock_splice_eof,
 };
 
 const NO_BYTES = new Uint8Array(0);
@@ -385,6 +390,24 @@ function sock_recvmsg_nosec(sock: socket, msg: msghdr, flags: number): number | 
 /** Receives a message: bytes or a negative errno. */
 export function sock_recvmsg(sock: socket, msg: msghdr, flags: number): number | Promise<number> {
   return sock_recvmsg_nosec(sock, msg, flags);
+}
+
+/** A socket to a pipe. */
+function sock_splice_read(
+  file: file,
+  ppos: loff_t_ptr,
+  pipe: pipe_inode_info,
+  len: number,
+  flags: number,
+): number | Promise<number> {
+  const sock = file.private_data as socket;
+  if (sock.ops.splice_read === undefined) return copy_splice_read(file, ppos, pipe, len, flags);
+  return sock.ops.splice_read(sock, ppos, pipe, len, flags);
+}
+
+function sock_splice_eof(file: file): void | Promise<void> {
+  const sock = file.private_data as socket;
+  return sock.ops.splice_eof?.(sock);
 }
 
 function sock_read_iter(iocb: kiocb, to: iov_iter): number | Promise<number> {

@@ -10,11 +10,11 @@
 const LAYERS: readonly (readonly [string, readonly RegExp[]])[] = [
   ["include", [/^include\//]],
   ["lib", [/^lib\//]],
-  ["kernel, mm", [/^(kernel|mm)\//]],
+  ["kernel, mm", [/^kernel\//, /^mm\/page_[a-z]+\.ts$/]],
   ["net/core, net/ethernet, net/sched, fs, net/socket", [
     /^net\/(core|ethernet|sched|packet|unix|netlink|ethtool)\//,
     /^net\/[a-z_]+\.ts$/,
-    /^fs\//,
+    /^(fs|mm)\//,
   ]],
   ["net/ipv4", [/^net\/ipv4\//]],
   ["inet_*", [/^net\/ipv4\/inet_(hashtables|connection_sock|timewait_sock|diag)\.ts$/]],

@@ -21,6 +21,7 @@ import {
 } from "../../fs/eventpoll.ts";
 import { __x64_sys_fcntl } from "../../fs/fcntl.ts";
 import { __x64_sys_ioctl } from "../../fs/ioctl.ts";
+import { __x64_sys_pipe2 } from "../../fs/pipe.ts";
 import {
   __x64_sys_lseek,
   __x64_sys_read,
@@ -28,7 +29,9 @@ import {
   __x64_sys_write,
   __x64_sys_writev,
 } from "../../fs/read_write.ts";
+import { __x64_sys_sendfile64, __x64_sys_splice } from "../../fs/splice.ts";
 import { files_struct } from "../../include/linux/fdtable.ts";
+import type { loff_t_ptr } from "../../include/linux/fs.ts";
 import { nsproxy } from "../../include/linux/nsproxy.ts";
 import type { pollfd } from "../../include/linux/poll.ts";
 import { current, flush_signals, switch_to, task_struct } from "../../include/linux/sched.ts";
@@ -42,6 +45,7 @@ import * as nr from "../../include/uapi/asm-generic/unistd.ts";
 import type { sockaddr } from "../../include/uapi/linux/in.ts";
 import { send_sig } from "../../kernel/signal.ts";
 import { update_wall_time } from "../../kernel/time/timekeeping.ts";
+import { __x64_sys_memfd_create } from "../../mm/memfd.ts";
 import {
   sys_accept,
   sys_accept4,
@@ -104,6 +108,7 @@ const calls: readonly [number, (...args: never[]) => number | Promise<number>][]
   [nr.__NR_dup2, __x64_sys_dup2],
   [nr.__NR_dup3, __x64_sys_dup3],
   [nr.__NR_getpid, __x64_sys_getpid],
+  [nr.__NR_sendfile, __x64_sys_sendfile64],
   [nr.__NR_socket, sys_socket],
   [nr.__NR_connect, sys_connect],
   [nr.__NR_accept, sys_accept],
@@ -122,10 +127,13 @@ const calls: readonly [number, (...args: never[]) => number | Promise<number>][]
   [nr.__NR_fcntl, __x64_sys_fcntl],
   [nr.__NR_epoll_wait, __x64_sys_epoll_wait],
   [nr.__NR_epoll_ctl, __x64_sys_epoll_ctl],
+  [nr.__NR_splice, __x64_sys_splice],
   [nr.__NR_accept4, sys_accept4],
   [nr.__NR_epoll_create1, __x64_sys_epoll_create1],
   [nr.__NR_recvmmsg, sys_recvmmsg],
+  [nr.__NR_pipe2, __x64_sys_pipe2],
   [nr.__NR_sendmmsg, sys_sendmmsg],
+  [nr.__NR_memfd_create, __x64_sys_memfd_create],
 ];
 for (const [n, fn] of calls) sys_call_table[n] = fn as sys_call_ptr_t;
 
@@ -462,9 +470,41 @@ export class userland {
     return this.call(nr.__NR_dup3, oldfd, newfd, flags);
   }
 
-  /** -ESPIPE: a socket has no place. */
+  /** The position, moved by SEEK_*; -ESPIPE: sockets and pipes have none. */
   sys_lseek(fd: number, offset: number, whence: number): number {
     return this.call(nr.__NR_lseek, fd, offset, whence) as number;
+  }
+
+  /** A descriptor of a new file in memory. */
+  sys_memfd_create(name: string, flags = 0): number {
+    return this.call(nr.__NR_memfd_create, name, flags) as number;
+  }
+
+  /** Stores the descriptors of a pipe's reading and writing end; O_NONBLOCK, O_CLOEXEC. */
+  sys_pipe2(fildes: Int32Array, flags = 0): number {
+    return this.call(nr.__NR_pipe2, fildes, flags) as number;
+  }
+
+  /** Sends bytes of a file from `offset` (moved along) or its position on: how many. */
+  sys_sendfile(
+    out_fd: number,
+    in_fd: number,
+    offset: loff_t_ptr | null,
+    count: number,
+  ): number | Promise<number> {
+    return this.call(nr.__NR_sendfile, out_fd, in_fd, offset, count);
+  }
+
+  /** Moves bytes from or to a pipe without copying: how many, 0 at the end. */
+  sys_splice(
+    fd_in: number,
+    off_in: loff_t_ptr | null,
+    fd_out: number,
+    off_out: loff_t_ptr | null,
+    len: number,
+    flags = 0,
+  ): number | Promise<number> {
+    return this.call(nr.__NR_splice, fd_in, off_in, fd_out, off_out, len, flags);
   }
 
   /** The number of the program. */

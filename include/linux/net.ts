@@ -6,7 +6,8 @@
 import type { sock } from "../net/sock.ts";
 import type { net } from "../net/net_namespace.ts";
 import type { sockaddr } from "../uapi/linux/in.ts";
-import type { file } from "./fs.ts";
+import type { file, loff_t_ptr } from "./fs.ts";
+import type { pipe_inode_info } from "./pipe_fs_i.ts";
 import type { poll_table } from "./poll.ts";
 import type { ubuf_info } from "./skbuff.ts";
 import type { iov_iter } from "./uio.ts";
@@ -115,6 +116,15 @@ export interface proto_ops {
   ): number | Promise<number>;
   sendmsg(sock: socket, m: msghdr, total_len: number): number | Promise<number>;
   recvmsg(sock: socket, m: msghdr, total_len: number, flags: number): number | Promise<number>;
+  /** Moves up to len received bytes to a locked pipe: bytes, or a negative errno. */
+  splice_read?(
+    sock: socket,
+    ppos: loff_t_ptr,
+    pipe: pipe_inode_info,
+    len: number,
+    flags: number,
+  ): number | Promise<number>;
+  splice_eof?(sock: socket): void | Promise<void>;
   set_rcvlowat?(sk: sock, val: number): number;
   /** connect() for a sender that has the socket locked (Fast Open): __inet_stream_connect(). @local */
   connect_locked?(

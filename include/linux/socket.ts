@@ -41,10 +41,11 @@ export const MSG_ERRQUEUE = 0x2000;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_MORE = 0x8000;
 export const MSG_WAITFORONE = 0x10000;
-export const MSG_SENDPAGE_NOTLAST = 0x20000;
 /** More messages follow in the same call. */
 export const MSG_BATCH = 0x40000;
 export const MSG_ZEROCOPY = 0x4000000;
+/** The message is pieces of pages, which may be shared; only the kernel says so. */
+export const MSG_SPLICE_PAGES = 0x8000000;
 export const MSG_FASTOPEN = 0x20000000;
 export const MSG_CMSG_CLOEXEC = 0x40000000;
 

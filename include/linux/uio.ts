@@ -2,6 +2,8 @@
 //
 // iov_iter: the program's buffers of one call and how far they are used.
 
+import type { bio_vec } from "./bvec.ts";
+
 export const ITER_SOURCE = 1;
 export const ITER_DEST = 0;
 export const UIO_MAXIOV = 1024;
@@ -38,6 +40,15 @@ export class iov_iter {
     this.count = count;
     this.iov_end = iov === null ? count : Math.min(iov[0].iov_len, count);
   }
+}
+
+/** Pieces of pages in place of a program's buffers; at least one. */
+export function iov_iter_bvec(
+  direction: number,
+  bvec: readonly bio_vec[],
+  count: number,
+): iov_iter {
+  return new iov_iter(direction, bvec[0].iov_base, bvec, count);
 }
 
 export function iov_iter_count(i: iov_iter): number {

@@ -471,6 +471,7 @@ export interface proto {
   keepalive?(sk: sock, valbool: number): void;
   sendmsg?(sk: sock, msg: msghdr, len: number): number | Promise<number>;
   recvmsg?(sk: sock, msg: msghdr, len: number, flags: number): number | Promise<number>;
+  splice_eof?(sock: socket): void | Promise<void>;
   bind?(sk: sock, addr: sockaddr, addr_len: number): number;
   backlog_rcv?(sk: sock, skb: sk_buff): number;
   release_cb?(sk: sock): void;

@@ -14,10 +14,12 @@ import {
   SKB_EXT_ERR,
   SO_EE_ORIGIN_TIMESTAMPING,
 } from "../../include/linux/errqueue.ts";
+import type { bio_vec } from "../../include/linux/bvec.ts";
 import { get_page, page } from "../../include/linux/mm_types.ts";
 import { NETIF_F_HW_CSUM, NETIF_F_IP_CSUM } from "../../include/linux/netdevice.ts";
 import { NETIF_F_SG } from "../../include/linux/netdevice.ts";
 import type { napi_struct, net_device } from "../../include/linux/netdevice.ts";
+import type { pipe_inode_info } from "../../include/linux/pipe_fs_i.ts";
 import { RB_CLEAR_NODE } from "../../include/linux/rbtree.ts";
 import type { rb_node, rb_root } from "../../include/linux/rbtree.ts";
 import {
@@ -63,7 +65,10 @@ import {
   tcp_hdr,
 } from "../../include/linux/skbuff.ts";
 import type { ip_options, ubuf_info } from "../../include/linux/skbuff.ts";
+import type { splice_pipe_desc } from "../../include/linux/splice.ts";
 import { ktime_get_real } from "../../include/linux/timekeeping.ts";
+import { iov_iter_advance, next_iovec } from "../../include/linux/uio.ts";
+import type { iov_iter } from "../../include/linux/uio.ts";
 import { skb_can_coalesce } from "../../include/linux/skbuff.ts";
 import {
   SKB_CONSUMED,
@@ -79,6 +84,7 @@ import {
   trace_kfree_skb,
   trace_kfree_skb_enabled,
 } from "../../include/trace/events/skb.ts";
+import { splice_to_pipe } from "../../fs/splice.ts";
 import {
   csum_add,
   csum_block_add,
@@ -1235,6 +1241,93 @@ export function skb_put_padto(skb: sk_buff, len: number): number {
   if (skb.end - skb.tail < pad) pskb_expand_head(skb, 0, pad);
   skb_put_zero(skb, pad);
   return 0;
+}
+
+/** Adds the piece of a page behind those of spd, where there is room: whether there is. */
+function spd_fill_page(spd: splice_pipe_desc, page: page, offset: number, len: number): boolean {
+  const last = spd.partial[spd.nr_pages - 1];
+  if (last !== undefined && last.page === page && last.offset + last.len === offset) {
+    last.len += len;
+    return true;
+  }
+  if (spd.nr_pages === MAX_SKB_FRAGS) return false;
+  get_page(page);
+  spd.partial.push({ page, offset, len });
+  spd.nr_pages++;
+  return true;
+}
+
+/** Collects `len` bytes from `offset` on as pieces of pages: the bytes for which there was no room. */
+function __skb_splice_bits(
+  skb: sk_buff,
+  offset: number,
+  len: number,
+  spd: splice_pipe_desc,
+): number {
+  const piece = (p: page, at: number, size: number): boolean => {
+    const n = Math.min(size - offset, len);
+    if (n <= 0) {
+      offset -= size;
+      return true;
+    }
+    if (!spd_fill_page(spd, p, at + offset, n)) return false;
+    offset = 0;
+    len -= n;
+    return true;
+  };
+  if (!piece(skb.head, skb.data, skb_headlen(skb))) return len;
+  const si = skb.shinfo;
+  for (let i = 0; len > 0 && i < si.nr_frags; i++) {
+    const f = si.frags[i];
+    if (!piece(f.bv_page, f.bv_offset, f.bv_len)) return len;
+  }
+  for (let list = si.frag_list; len > 0 && list !== null; list = list.next) {
+    if (offset < list.len) {
+      const n = Math.min(list.len - offset, len);
+      const left = __skb_splice_bits(list, offset, n, spd);
+      len -= n - left;
+      if (left > 0) return len;
+      offset = 0;
+    } else offset -= list.len;
+  }
+  return len;
+}
+
+/** Puts up to tlen bytes from `offset` on into a pipe, without copying: bytes, or a negative errno. */
+export function skb_splice_bits(
+  skb: sk_buff,
+  offset: number,
+  pipe: pipe_inode_info,
+  tlen: number,
+): number {
+  const spd: splice_pipe_desc = { partial: [], nr_pages: 0 };
+  __skb_splice_bits(skb, offset, tlen, spd);
+  return spd.nr_pages !== 0 ? splice_to_pipe(pipe, spd) : 0;
+}
+
+/** Hangs up to maxsize bytes of pages on skb: bytes, or -EMSGSIZE where it has no free fragment. */
+export function skb_splice_from_iter(skb: sk_buff, iter: iov_iter, maxsize: number): number {
+  let spliced = 0;
+  maxsize = Math.min(maxsize, iter.count);
+  while (spliced < maxsize) {
+    if (iter.iov_offset === iter.iov_end) next_iovec(iter);
+    const { bv_page, bv_offset } = iter.iov![iter.nr] as bio_vec;
+    const part = Math.min(maxsize - spliced, iter.iov_end - iter.iov_offset);
+    const off = bv_offset + iter.iov_offset;
+    const i = skb.shinfo.nr_frags;
+    if (skb_can_coalesce(skb, i, bv_page, off)) skb.shinfo.frags[i - 1].bv_len += part;
+    else if (i < MAX_SKB_FRAGS) {
+      get_page(bv_page);
+      skb_fill_page_desc(skb, i, bv_page, off, part);
+    } else break;
+    iov_iter_advance(iter, part);
+    spliced += part;
+  }
+  if (spliced === 0) return -EMSGSIZE;
+  skb.len += spliced;
+  skb.data_len += spliced;
+  skb.truesize += spliced;
+  return spliced;
 }
 
 /** Copies len bytes from offset on to `to` at to_off; 0 or -EFAULT (-14) past the packet's end. */

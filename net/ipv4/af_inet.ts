@@ -198,7 +198,7 @@ import { raw_hashinfo_init, raw_init, raw_prot } from "./raw.ts";
 import { ip_route_connect, ip_route_output_ports } from "./route.ts";
 import { syncookies_init } from "./syncookies.ts";
 import { sysctl_ipv4_init } from "./sysctl_net_ipv4.ts";
-import { tcp_init, tcp_poll, tcp_set_rcvlowat } from "./tcp.ts";
+import { tcp_init, tcp_poll, tcp_set_rcvlowat, tcp_splice_read } from "./tcp.ts";
 import { tcp_fastopen_init_key_once } from "./tcp_fastopen.ts";
 import {
   ipv4_specific,
@@ -611,6 +611,13 @@ export function inet_sendmsg(sock: socket, msg: msghdr, size: number): number | 
   return sk.skc_prot.sendmsg!(sk, msg, size);
 }
 
+/** A splice has fewer bytes than it said. */
+export function inet_splice_eof(sock: socket): void | Promise<void> {
+  const sk = sock.sk as sock;
+  if (inet_send_prepare(sk) !== 0) return;
+  return sk.skc_prot.splice_eof?.(sock);
+}
+
 /** Receives up to size bytes into msg: how many, 0 at the end, or a negative errno. */
 export function inet_recvmsg(
   sock: socket,
@@ -751,6 +758,8 @@ export const inet_stream_ops: proto_ops = {
   getsockopt: sock_common_getsockopt,
   sendmsg: inet_sendmsg,
   recvmsg: inet_recvmsg,
+  splice_read: tcp_splice_read,
+  splice_eof: inet_splice_eof,
   set_rcvlowat: (sk, val) => tcp_set_rcvlowat(sk, val),
   connect_locked: __inet_stream_connect,
 };
@@ -771,6 +780,7 @@ export const inet_dgram_ops: proto_ops = {
   getsockopt: sock_common_getsockopt,
   sendmsg: inet_sendmsg,
   recvmsg: inet_recvmsg,
+  splice_eof: inet_splice_eof,
 };
 
 /** What they do on a raw socket. */

@@ -11,7 +11,7 @@
 // progress kept in the msghdr. First stand the inlines of include/net/tcp.h that call into a file.
 
 import { WARN_ONCE } from "../../include/asm-generic/bug.ts";
-import type { file } from "../../include/linux/fs.ts";
+import type { file, loff_t_ptr } from "../../include/linux/fs.ts";
 import {
   HZ,
   jiffies,
@@ -37,6 +37,7 @@ import {
   EPOLLRDNORM,
   EPOLLWRNORM,
 } from "../../include/linux/poll.ts";
+import type { pipe_inode_info } from "../../include/linux/pipe_fs_i.ts";
 import type { poll_table } from "../../include/linux/poll.ts";
 import { after_sleep, current, signal_pending, switch_to } from "../../include/linux/sched.ts";
 import {
@@ -54,6 +55,7 @@ import {
   skb_reserve,
   SKB_TRUESIZE,
   SKBFL_PURE_ZEROCOPY,
+  SKBFL_SHARED_FRAG,
   SKBTX_HW_TSTAMP,
   SKBTX_SCHED_TSTAMP,
   SKBTX_SW_TSTAMP,
@@ -69,6 +71,7 @@ import {
   MSG_MORE,
   MSG_OOB,
   MSG_PEEK,
+  MSG_SPLICE_PAGES,
   MSG_TRUNC,
   MSG_WAITALL,
   MSG_ZEROCOPY,
@@ -266,6 +269,7 @@ import {
   EOPNOTSUPP,
   EPERM,
   EPIPE,
+  ESPIPE,
 } from "../../include/uapi/asm-generic/errno.ts";
 import {
   SOF_TIMESTAMPING_SOFTWARE,
@@ -367,6 +371,8 @@ import {
   skb_rb_last,
   skb_rb_next,
   skb_rbtree_purge,
+  skb_splice_bits,
+  skb_splice_from_iter,
   skb_zcopy,
   skb_zcopy_pure,
 } from "../core/skbuff.ts";
@@ -1051,6 +1057,16 @@ function skb_copy_to_page_nocache(
   return 0;
 }
 
+/** Hangs up to `copy` bytes of pages on skb, and counts them to it and the socket: bytes, or -EMSGSIZE. @local */
+function tcp_splice_from_iter(sk: sock, skb: sk_buff, from: iov_iter, copy: number): number {
+  const n = skb_splice_from_iter(skb, from, copy);
+  if (n < 0) return n;
+  skb.shinfo.flags |= SKBFL_SHARED_FRAG;
+  sk.sk_wmem_queued += n;
+  sk_mem_charge(sk, n);
+  return n;
+}
+
 export function tcp_free_fastopen_req(tp: tcp_sock): void {
   tp.fastopen_req = null;
 }
@@ -1110,7 +1126,8 @@ function tcp_sendmsg_copy(
 ): number {
   const tp = tcp_sk(sk);
   const iter = msg.msg_iter;
-  const zc = uarg !== null && (sk.sk_route_caps & NETIF_F_SG) !== 0;
+  const zc = (uarg !== null || (flags & MSG_SPLICE_PAGES) !== 0) &&
+    (sk.sk_route_caps & NETIF_F_SG) !== 0;
   let process_backlog = 0;
   let mss_now = tcp_send_mss(sk, size_goal_p, flags);
   let size_goal = size_goal_p.value;
@@ -1176,10 +1193,12 @@ function tcp_sendmsg_copy(
       }
       pfrag.offset = off + copy;
     } else {
-      if ((copy = tcp_wmem_schedule(sk, copy)) <= 0) {
+      if (tcp_downgrade_zcopy_pure(sk, skb) !== 0 || (copy = tcp_wmem_schedule(sk, copy)) <= 0) {
         return tcp_sendmsg_wait_for_space(sk, msg, flags, mss_now, size_goal);
       }
-      const n = skb_zerocopy_iter_stream(sk, skb, msg, copy, uarg);
+      const n = uarg !== null
+        ? skb_zerocopy_iter_stream(sk, skb, msg, copy, uarg)
+        : tcp_splice_from_iter(sk, skb, iter, copy);
       if (n === -EMSGSIZE || n === -EEXIST) {
         tcp_mark_push(tp, skb);
         new_segment = true;
@@ -1432,6 +1451,17 @@ function tcp_sendmsg_later(
   );
 }
 
+/** A splice ends with fewer bytes than it said: what waited for more goes out. */
+export function tcp_splice_eof(sock: socket): void | Promise<void> {
+  const sk = sock.sk as sock;
+  if (tcp_write_queue_tail(sk) === null) return;
+  return after_sleep(lock_sock(sk), () => {
+    const mss_now = tcp_send_mss(sk, size_goal_p, 0);
+    tcp_push(sk, 0, mss_now, tcp_sk(sk).nonagle, size_goal_p.value);
+    release_sock(sk);
+  });
+}
+
 /** Waits for the end of a call that has the socket locked, and gives the socket back. @local */
 function tcp_sendmsg_release(ret: number | Promise<number>, sk: sock): number | Promise<number> {
   return after_sleep(ret, (ret) => {
@@ -1604,6 +1634,95 @@ export function tcp_read_sock(
     tcp_cleanup_rbuf(sk, copied);
   }
   return copied;
+}
+
+/** A splice() from a socket: where to, how, and how many bytes are wanted. */
+interface tcp_splice_state {
+  pipe: pipe_inode_info;
+  len: number;
+  flags: number;
+}
+
+function tcp_splice_data_recv(
+  rd_desc: read_descriptor_t,
+  skb: sk_buff,
+  offset: number,
+  len: number,
+): number {
+  const tss = rd_desc.arg as tcp_splice_state;
+  const ret = skb_splice_bits(skb, offset, tss.pipe, Math.min(rd_desc.count, len));
+  if (ret > 0) rd_desc.count -= ret;
+  return ret;
+}
+
+/** Moves what is received to the pipe: bytes, or a negative errno. */
+function __tcp_splice_read(sk: sock, tss: tcp_splice_state): number {
+  return tcp_read_sock(
+    sk,
+    { count: tss.len, written: 0, error: 0, arg: tss },
+    tcp_splice_data_recv,
+  );
+}
+
+/** Why a splice that got nothing does not wait: 0 or errno; MUST_SLEEP: it waits. @local */
+function tcp_splice_no_data(sk: sock, timeo: number): number {
+  if (sock_flag(sk, SOCK_DONE)) return 0;
+  if (sk.sk_err !== 0) return sock_error(sk);
+  if ((sk.sk_shutdown & RCV_SHUTDOWN) !== 0) return 0;
+  if (sk.skc_state === TCP_CLOSE) return -ENOTCONN;
+  if (timeo === 0) return -EAGAIN;
+  // Urgent data stands in the way: no wait would end.
+  return skb_queue_empty(sk.sk_receive_queue) ? MUST_SLEEP : 0;
+}
+
+/** tcp_splice_read() with the socket locked, and again after each sleep. @local */
+function tcp_splice_read_locked(
+  sk: sock,
+  tss: tcp_splice_state,
+  timeo: number,
+): number | Promise<number> {
+  for (let spliced = 0;;) {
+    const ret = tss.len > 0 ? __tcp_splice_read(sk, tss) : 0;
+    if (ret > 0) {
+      tss.len -= ret;
+      spliced += ret;
+      if (tss.len === 0 || timeo === 0) return spliced;
+      // Between two turns others get at the socket.
+      release_sock(sk);
+      const locked = lock_sock(sk);
+      if (locked !== undefined) return after_sleep(locked, () => spliced);
+      if (
+        sk.sk_err !== 0 || sk.skc_state === TCP_CLOSE ||
+        (sk.sk_shutdown & RCV_SHUTDOWN) !== 0 || signal_pending(current)
+      ) return spliced;
+      continue;
+    }
+    if (spliced > 0) return spliced;
+    if (ret < 0) return ret;
+    const why = tcp_splice_no_data(sk, timeo);
+    if (why !== MUST_SLEEP) return why;
+    return after_sleep(sk_wait_data(sk, timeo, null), (left) => {
+      if (signal_pending(current)) return sock_intr_errno(left);
+      return tcp_splice_read_locked(sk, tss, left);
+    });
+  }
+}
+
+/** Moves up to len received bytes to a pipe that the caller has locked: bytes, 0 at the end, a negative errno. */
+export function tcp_splice_read(
+  sock: socket,
+  ppos: loff_t_ptr,
+  pipe: pipe_inode_info,
+  len: number,
+  flags: number,
+): number | Promise<number> {
+  const sk = sock.sk as sock;
+  if (ppos[0] !== 0) return -ESPIPE;
+  const nonblock = ((sock.file as file).f_flags & O_NONBLOCK) !== 0;
+  return after_sleep(lock_sock(sk), () => {
+    const ret = tcp_splice_read_locked(sk, { pipe, len, flags }, sock_rcvtimeo(sk, nonblock));
+    return tcp_sendmsg_release(ret, sk);
+  });
 }
 
 /** Marks len bytes as read that a reader looked at in place. */

@@ -288,6 +288,7 @@ import {
   tcp_set_state,
   tcp_setsockopt,
   tcp_shutdown,
+  tcp_splice_eof,
   tcp_write_queue_purge,
 } from "./tcp.ts";
 import { tcp_cleanup_congestion_control, tcp_reno } from "./tcp_cong.ts";
@@ -1807,6 +1808,7 @@ export const tcp_prot: proto = {
   keepalive: tcp_set_keepalive,
   recvmsg: tcp_recvmsg,
   sendmsg: tcp_sendmsg,
+  splice_eof: tcp_splice_eof,
   backlog_rcv: tcp_v4_do_rcv,
   release_cb: tcp_release_cb,
   hash: inet_hash,

@@ -679,6 +679,16 @@ export function udp_push_pending_frames(sk: sock): number {
   return err;
 }
 
+/** A splice ends with fewer bytes than it said: the datagram that waited for more goes out. */
+function udp_splice_eof(sock: socket): void | Promise<void> {
+  const sk = sock.sk as sock;
+  if (udp_sk(sk).pending === 0 || udp_sk(sk).corkflag) return;
+  return after_sleep(lock_sock(sk), () => {
+    if (udp_sk(sk).pending !== 0 && !udp_sk(sk).corkflag) udp_push_pending_frames(sk);
+    release_sock(sk);
+  });
+}
+
 /**
  * Ancillary data of SOL_UDP: 1 where there is other besides, or a negative errno.
  * @differs stores gso_size in ipc
@@ -1526,6 +1536,7 @@ export const udp_prot: proto = {
   getsockopt: udp_getsockopt,
   sendmsg: udp_sendmsg,
   recvmsg: udp_recvmsg,
+  splice_eof: udp_splice_eof,
   release_cb: ip4_datagram_release_cb,
   unhash: udp_lib_unhash,
   rehash: udp_v4_rehash,

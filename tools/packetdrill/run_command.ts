@@ -67,7 +67,6 @@ function kernel<T>(fn: () => T): T {
 
 /** Runs the commands of one script. */
 export class commands {
-  private readonly files = new Map<string, string>();
   private readonly seen = new Map<string, number>();
   private readonly programs: Record<string, program>;
 
@@ -84,7 +83,7 @@ export class commands {
       cat: (argv) => this.cat(argv),
       echo: (argv) => ok(argv.slice(1).filter((w) => w !== "-n").join(" ") + "\n"),
       rm: (argv) => {
-        for (const f of argv.slice(1)) this.files.delete(f);
+        for (const f of argv.slice(1)) s.files.delete(f);
         return ok();
       },
       dd: (argv) => this.dd(argv),
@@ -109,11 +108,6 @@ export class commands {
     const r = await run_shell(env, text);
     if (r.out !== "") this.s.log?.(r.out.trimEnd());
     return r.status;
-  }
-
-  /** Bytes of a file that a command has made, or undefined. */
-  file(path: string): string | undefined {
-    return this.files.get(path);
   }
 
   private find(name: string): program | null {
@@ -142,7 +136,7 @@ export class commands {
       return 0;
     }
     if (path.startsWith("/sys/")) return 1;
-    this.files.set(path, out);
+    this.s.files.set(path, out);
     return 0;
   }
 
@@ -297,7 +291,7 @@ export class commands {
       const v = proc_sys_read(net, path.slice(10));
       return typeof v === "string" ? `${v}\n` : null;
     }
-    return this.files.get(path) ?? null;
+    return this.s.files.get(path) ?? null;
   }
 
   private cat(argv: readonly string[]): result {
@@ -321,7 +315,7 @@ export class commands {
   private dd(argv: readonly string[]): result {
     const v = (name: string): string =>
       argv.find((a) => a.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
-    this.files.set(v("of"), "\0".repeat(Number(v("bs") || "512") * Number(v("count") || "0")));
+    this.s.files.set(v("of"), "\0".repeat(Number(v("bs") || "512") * Number(v("count") || "0")));
     return ok();
   }
 }

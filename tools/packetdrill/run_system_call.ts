@@ -15,7 +15,8 @@ import {
 } from "../../include/linux/socket.ts";
 import type { user_msghdr } from "../../include/linux/socket.ts";
 import { AF_INET, AF_UNSPEC } from "../../include/linux/socket.ts";
-import { errname } from "../../include/uapi/asm-generic/errno.ts";
+import { SEEK_SET } from "../../include/linux/fs.ts";
+import { ENOENT, errname } from "../../include/uapi/asm-generic/errno.ts";
 import type { epoll_event } from "../../include/uapi/linux/eventpoll.ts";
 import { IP_RECVERR } from "../../include/uapi/linux/in.ts";
 import type { sockaddr } from "../../include/uapi/linux/in.ts";
@@ -466,6 +467,41 @@ function epoll_create(a: arguments_of, u: userland): made {
   return { ret: u.sys_epoll_create1(0), fd: true, check };
 }
 
+/** The script's file that a command made before. */
+function open(a: arguments_of, u: userland): made {
+  a.count(2);
+  const e = a.at(0);
+  if (e.type !== "string") return a.s.fail(`Bad type; actual: ${e.type} expected: string`);
+  a.s32(1);
+  const name = new TextDecoder().decode(e.bytes);
+  const text = a.s.files.get(name);
+  if (text === undefined) return { ret: -ENOENT, fd: true };
+  const fd = u.sys_memfd_create(name);
+  u.sys_write(fd, Uint8Array.from(text, (c) => c.charCodeAt(0)));
+  u.sys_lseek(fd, 0, SEEK_SET);
+  const check = (): void => void a.s.fds.set(a.int(a.call.result), fd);
+  return { ret: fd, fd: true, check };
+}
+
+/** A position in [x], or NULL. */
+function offset_of(a: arguments_of, i: number): Float64Array | null {
+  if (a.at(i).type === "list") return Float64Array.of(a.bracketed(i));
+  if (a.s32(i) !== 0) a.s.fail("Expected [<offset>] or NULL");
+  return null;
+}
+
+/** pipe([3, 4]) */
+function pipe(a: arguments_of, u: userland): made {
+  a.count(1);
+  const e = a.at(0);
+  if (e.type !== "list" || e.items.length !== 2) return a.s.fail("Expected [<fd>, <fd>]");
+  const live = new Int32Array(2);
+  const check = (ret: number): void => {
+    for (const [i, x] of e.items.entries()) if (ret === 0) a.s.fds.set(a.int(x), live[i]);
+  };
+  return { ret: u.sys_pipe2(live), check };
+}
+
 const handlers: Record<string, handler> = {
   socket: new_socket,
   bind: (a, u) => {
@@ -502,6 +538,17 @@ const handlers: Record<string, handler> = {
     return { ret: u.sys_fcntl(a.fd(0), a.s32(1), a.call.args.length === 3 ? a.s32(2) : 0) };
   },
   ioctl,
+  open,
+  sendfile: (a, u) => {
+    a.count(4);
+    return { ret: u.sys_sendfile(a.fd(0), a.fd(1), offset_of(a, 2), a.s32(3)) };
+  },
+  pipe,
+  splice: (a, u) => {
+    a.count(6);
+    const [off_in, off_out] = [offset_of(a, 1), offset_of(a, 3)];
+    return { ret: u.sys_splice(a.fd(0), off_in, a.fd(2), off_out, a.s32(4), a.s32(5)) };
+  },
   poll,
   epoll_create,
   epoll_ctl: (a, u) => {

@@ -76,6 +76,8 @@ export class state {
   /** ns since boot when the script began, and ns since 1970. */
   start = 0;
   start_real = 0;
+  /** Files that commands have made, by path; a character is a byte. */
+  readonly files = new Map<string, string>();
   /** Sysctls as they were before the script wrote them. */
   readonly saved_sysctls = new Map<string, string>();
 

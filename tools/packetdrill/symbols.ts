@@ -6,6 +6,7 @@ import * as errqueue from "../../include/linux/errqueue.ts";
 import * as fs from "../../include/linux/fs.ts";
 import * as linux_net from "../../include/linux/net.ts";
 import * as poll from "../../include/linux/poll.ts";
+import * as splice from "../../include/linux/splice.ts";
 import * as socket from "../../include/linux/socket.ts";
 import * as sock from "../../include/net/sock.ts";
 import * as errno from "../../include/uapi/asm-generic/errno.ts";
@@ -33,6 +34,7 @@ const TABLES: Record<string, unknown>[] = [
   fs,
   linux_net,
   poll,
+  splice,
   socket,
   eventpoll,
   uapi_in,

@@ -38,7 +38,9 @@ export const __NR_splice = 275;
 export const __NR_accept4 = 288;
 export const __NR_epoll_create1 = 291;
 export const __NR_dup3 = 292;
+export const __NR_pipe2 = 293;
 export const __NR_recvmmsg = 299;
 export const __NR_sendmmsg = 307;
+export const __NR_memfd_create = 319;
 
 export const __NR_syscalls = 452;
