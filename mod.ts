@@ -35,8 +35,6 @@ import type { arch_ops, boot_params } from "./init/main.ts";
 import { show_sleepers } from "./kernel/sched/core.ts";
 import { hrtimers_pending } from "./kernel/time/hrtimer.ts";
 import { msleep, timers_pending } from "./kernel/time/timer.ts";
-import { update_wall_time } from "./kernel/time/timekeeping.ts";
-import { local_bh_disable, local_bh_enable } from "./kernel/softirq.ts";
 import { nr_used_pages } from "./mm/page_alloc.ts";
 import {
   __dev_get_by_name,
@@ -56,8 +54,10 @@ import { inet_rtm_deladdr, inet_rtm_newaddr } from "./net/ipv4/devinet.ts";
 import { ip_rt_ioctl } from "./net/ipv4/fib_frontend.ts";
 import { tcp_hashinfo } from "./net/ipv4/inet_hashtables.ts";
 import { living_sockets } from "./net/socket.ts";
+import { control } from "./tools/lib/control.ts";
 import { check } from "./tools/lib/errno.ts";
 import { inet_addr, inet_cidr } from "./tools/lib/inet.ts";
+import { kernel } from "./tools/lib/kernel.ts";
 
 export { userland } from "./arch/entry/common.ts";
 export { DeadlockError, sim_machine } from "./arch/sim/mod.ts";
@@ -77,6 +77,8 @@ export interface boot_options extends boot_params {
   arch?: arch_ops;
   /** Remembers where each packet was made, for the leak report. Slow. */
   debug?: boolean;
+  /** Commands of the same user (deno task sysctl, nstat) may ask it: see tools/lib/control.ts. */
+  control?: boolean;
 }
 
 /** A machine ended with something left. */
@@ -89,17 +91,6 @@ export class LeakError extends Error {
     super(`the machine leaked:\n  ${leaks.join("\n  ")}`);
     this.name = "LeakError";
     this.leaks = leaks;
-  }
-}
-
-/** Runs kernel code that no system call is for, as one; softirqs that it raises run behind it. */
-function kernel<T>(fn: () => T): T {
-  update_wall_time();
-  local_bh_disable();
-  try {
-    return fn();
-  } finally {
-    local_bh_enable();
   }
 }
 
@@ -283,6 +274,7 @@ export class machine {
   private readonly pages: number;
   private readonly hosts = new Map<string, host>();
   private halting: Promise<void> | null = null;
+  private readonly control: control | null;
 
   /** As boot() does, which also sees to it that there is only one. */
   constructor(options: boot_options) {
@@ -296,6 +288,8 @@ export class machine {
     start_kernel(this.arch, { ...options, thash_entries });
     skb_debug(options.debug ?? false);
     this.hosts.set(init_net.name, new host(this, init_net));
+    const find = (name = init_net.name): net | null => this.hosts.get(name)?.net ?? null;
+    this.control = options.control ? new control(find) : null;
   }
 
   /** The host of this name, which is made if there is none. Without a name: the first. */
@@ -357,6 +351,7 @@ export class machine {
   }
 
   private async halt(grace_ms: number): Promise<void> {
+    this.control?.[Symbol.dispose]();
     const end = ktime_get_ns() + grace_ms * 1e6;
     const orphans = (): sock[] => [...living_socks].filter((sk) => !sk.sk_kern_sock);
     const closing = async (): Promise<void> => {

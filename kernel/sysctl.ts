@@ -6,7 +6,7 @@
 import type { ctl_table } from "../include/linux/sysctl.ts";
 import { HZ } from "../include/linux/jiffies.ts";
 import type { net } from "../include/net/net_namespace.ts";
-import { EINVAL, EPERM } from "../include/uapi/asm-generic/errno.ts";
+import { EACCES, EINVAL } from "../include/uapi/asm-generic/errno.ts";
 
 export const INT_MIN = -2147483648;
 export const INT_MAX = 2147483647;
@@ -33,7 +33,7 @@ export function proc_get_longs(text: string, most: number): number[] | null {
 
 /** A sysctl that cannot be written. @local */
 export function proc_readonly(procname: string, read: (n: net) => string): ctl_table {
-  return { procname, mode: 0o444, read, write: () => -EPERM };
+  return { procname, mode: 0o444, read, write: () => -EACCES };
 }
 
 /** A number between bounds; text is the number times 1 / scale. @local */

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { net } from "../include/net/net_namespace.ts";
-import { EINVAL, EPERM } from "../include/uapi/asm-generic/errno.ts";
+import { EACCES, EINVAL } from "../include/uapi/asm-generic/errno.ts";
 import {
   proc_do_large_bitmap,
   proc_dointvec_jiffies,
@@ -74,5 +74,5 @@ Deno.test("proc_do_large_bitmap() reads and writes ranges", () => {
 });
 
 Deno.test("proc_readonly() refuses to be written", () => {
-  assertEquals(proc_readonly("x", () => "a").write(n, "b"), -EPERM);
+  assertEquals(proc_readonly("x", () => "a").write(n, "b"), -EACCES);
 });

@@ -5,7 +5,7 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { is_private_netns, tun_unavailable } from "../arch/deno/netns.ts";
-import { run_sample } from "../tools/testing/sample.ts";
+import { run_sample, running_sample } from "../tools/testing/sample.ts";
 import { sha256 } from "../tools/testing/interop.ts";
 import { parse_range } from "./http_server.ts";
 
@@ -28,7 +28,9 @@ Deno.test("--help prints the usage on stdout and exits with 0", async () => {
     assertEquals([code, stderr], [0, ""], name);
     assertMatch(stdout, new RegExp(`^usage: deno task sample ${name} `));
     const flags = ["nic=", "dev=", "address=", "host-address=", "gateway=", "mtu=", "no-offload"];
-    for (const flag of [...flags, "mac=", "help"]) assertStringIncludes(stdout, `--${flag}`);
+    for (const flag of [...flags, "mac=", "sysctl=", "nstat", "control", "help"]) {
+      assertStringIncludes(stdout, `--${flag}`);
+    }
     for (const line of stdout.split("\n")) assertEquals(line.length <= 110, true, line);
   });
 });
@@ -51,6 +53,9 @@ Deno.test("a wrong flag or address: why, the usage, and exit status 2", async ()
     ["echo_server", ["--dev=a/b"], /--dev=a\/b/],
     ["echo_server", ["--dev=abcdefghijklmnop"], /--dev=abcdefghijklmnop/],
     ["echo_server", ["--dev="], /--dev wants a value/],
+    ["echo_server", ["--sysctl=net.ipv4.tcp_sack"], /--sysctl=.*: NAME=VALUE is wanted/],
+    ["echo_server", ["--nic=wire", "--sysctl=net.ipv4.nosuch=1"], /nosuch=1: .*No such file/],
+    ["echo_server", ["--nic=wire", "--sysctl=net.ipv4.tcp_sack=x"], /=x: .*Invalid argument/],
     ["echo_server", ["--port=0"], /--port=0: a number from 1 to 65535/],
     ["echo_server", ["--port=65536"], /--port=65536/],
     ["inetd", ["--services=echo"], /--services=echo: NAME:PORT of echo/],
@@ -109,6 +114,44 @@ Deno.test("echo_server --nic=wire: the terminal is a client on the other host", 
   const got = await run_sample("echo_server", ["--nic=wire"], { stdin: "hello\nwire\n" });
   assertEquals([got.code, got.stdout], [0, "hello\nwire\n"], got.stderr);
   assertEquals(got.stderr, "echo on 198.51.100.2:7 (wire)\n");
+});
+
+Deno.test("--sysctl sets sysctls, those of the NIC, too, and --nstat prints the counters", async () => {
+  const sysctls = ["net.ipv4.tcp_sack=0", "net.ipv4.conf.eth0.rp_filter=1"];
+  const args = ["--nic=wire", "--nstat", ...sysctls.map((s) => `--sysctl=${s}`)];
+  const got = await run_sample("echo_server", args, { stdin: "hello\n" });
+  assertEquals([got.code, got.stdout], [0, "hello\n"], got.stderr);
+  assertMatch(got.stderr, /^#kernel\nIpInReceives +\d+ +0\.0\n/m);
+  assertMatch(got.stderr, /^TcpPassiveOpens +1 +0\.0$/m);
+});
+
+Deno.test("deno task sysctl and nstat ask a sample that runs with --control", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "tuxnet-samples-" });
+  const env = { NO_COLOR: "1", XDG_RUNTIME_DIR: dir };
+  const ask = async (tool: string, ...args: string[]) => {
+    const file = new URL(`../tools/${tool}/mod.ts`, import.meta.url).pathname;
+    const argv = ["run", "-A", "--no-check", file, ...args];
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args: argv, env })
+      .output();
+    const text = (p: Uint8Array) => new TextDecoder().decode(p);
+    return { code, stdout: text(stdout), stderr: text(stderr) };
+  };
+  {
+    const args = ["--nic=wire", "--control"];
+    await using server = new running_sample("echo_server", args, { env, open: true });
+    await server.said("echo on");
+    assertEquals((await ask("sysctl", "net.ipv4.tcp_sack=0")).stdout, "net.ipv4.tcp_sack = 0\n");
+    assertEquals((await ask("sysctl", "-n", "net.ipv4.tcp_sack")).stdout, "0\n");
+    assertEquals((await ask("sysctl", "-n", "--host=peer", "net.ipv4.tcp_sack")).stdout, "1\n");
+    assertMatch((await ask("nstat")).stdout, /^TcpPassiveOpens +1 +0\.0$/m);
+    const other = await ask("nstat", "--pid=1");
+    assertEquals([other.code, other.stdout], [1, ""]);
+    assertMatch(other.stderr, /^nstat: process 1 does not answer/);
+  }
+  // None runs any more: a fresh one's.
+  assertEquals((await ask("sysctl", "-n", "net.ipv4.tcp_sack")).stdout, "1\n");
+  assertEquals((await ask("sysctl", "--pid=x", "-a")).code, 2);
+  await Deno.remove(dir, { recursive: true });
 });
 
 Deno.test("discard_server --nic=wire counts", async () => {

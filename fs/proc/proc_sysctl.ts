@@ -5,7 +5,7 @@
 
 import type { ctl_table } from "../../include/linux/sysctl.ts";
 import type { net } from "../../include/net/net_namespace.ts";
-import { ENOENT, EPERM } from "../../include/uapi/asm-generic/errno.ts";
+import { EACCES, ENOENT } from "../../include/uapi/asm-generic/errno.ts";
 
 /** A directory whose entries are made when they are asked for; names are relative to it, with slashes. @local */
 export interface ctl_dir {
@@ -43,11 +43,11 @@ export function proc_sys_read(n: net, name: string): string | number {
   return entry === null ? -ENOENT : entry.read(n);
 }
 
-/** Sets a sysctl: 0, -ENOENT, -EPERM or what the entry says. @local */
+/** Sets a sysctl: 0, -ENOENT, -EACCES or what the entry says. @local */
 export function proc_sys_write(n: net, name: string, text: string): number {
   const entry = find_entry(n, name);
   if (entry === null) return -ENOENT;
-  if ((entry.mode & 0o200) === 0) return -EPERM;
+  if ((entry.mode & 0o200) === 0) return -EACCES;
   return entry.write(n, text);
 }
 

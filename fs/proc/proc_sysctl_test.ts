@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { net } from "../../include/net/net_namespace.ts";
-import { EINVAL, ENOENT, EPERM } from "../../include/uapi/asm-generic/errno.ts";
+import { EACCES, EINVAL, ENOENT } from "../../include/uapi/asm-generic/errno.ts";
 import { proc_dou8vec_minmax, proc_readonly } from "../../kernel/sysctl.ts";
 import { sysctl_core_init } from "../../net/core/sysctl_net_core.ts";
 import {
@@ -27,7 +27,7 @@ Deno.test("proc_sys_read() finds a sysctl by dots and by slashes", () => {
   assertEquals(proc_sys_write(n, "net.ipv4.tcp_sack", "0"), 0);
   assertEquals(proc_sys_read(n, "net.ipv4.tcp_sack"), "0");
   assertEquals(proc_sys_write(n, "net.ipv4.tcp_sack", "256"), -EINVAL);
-  assertEquals(proc_sys_write(n, "net.ipv4.fixed", "1"), -EPERM);
+  assertEquals(proc_sys_write(n, "net.ipv4.fixed", "1"), -EACCES);
   assertEquals(proc_sys_write(n, "net.ipv4.none", "1"), -ENOENT);
 });
 

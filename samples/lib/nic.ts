@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What the samples share: their flags, the NIC that these ask for, and the end by Ctrl-C. A program
+// What the samples share: their flags, the NIC and sysctls that these ask for, and the end by Ctrl-C. A program
 // says what it is (program), program_args() reads the command line (usage and exit status 2 where it is
 // wrong), program_boot() starts a machine with a host on that NIC.
 
@@ -10,6 +10,9 @@ import type { host, machine } from "../../mod.ts";
 import { assert_private_netns, tun_unavailable } from "../../arch/deno/netns.ts";
 import { os_error } from "../../arch/deno/mod.ts";
 import { ENODEV } from "../../include/uapi/asm-generic/errno.ts";
+import { command_run } from "../../tools/lib/command.ts";
+import { nstat } from "../../tools/lib/nstat.ts";
+import { sysctl } from "../../tools/lib/sysctl.ts";
 
 /** A program as its usage tells it. */
 export interface program {
@@ -33,7 +36,7 @@ export interface program_flags {
   nic: nic_flags;
 }
 
-/** The NIC that the flags ask for. */
+/** The NIC that the flags ask for, and what else they say of the stack. */
 export interface nic_flags {
   type: "wire" | "tun" | "tap";
   dev?: string;
@@ -44,6 +47,10 @@ export interface nic_flags {
   mtu?: number;
   offload: boolean;
   mac?: Uint8Array;
+  /** NAME=VALUE */
+  sysctl: readonly string[];
+  nstat: boolean;
+  control: boolean;
 }
 
 /** A command line that cannot be. */
@@ -57,7 +64,11 @@ const NIC_USAGE = `NIC flags:
   --gateway=A.B.C.D        default route (default: the other end)
   --mtu=N                  68..65535 (default 1500)
   --no-offload             the NIC neither segments nor checksums
-  --mac=XX:XX:XX:XX:XX:XX  our Ethernet address (default random)`;
+  --mac=XX:XX:XX:XX:XX:XX  our Ethernet address (default random)
+Stack flags:
+  --sysctl=NAME=VALUE      sets a net.* (deno task sysctl -a lists them); may come several times
+  --nstat                  prints the counters at the end, on stderr
+  --control                lets deno task sysctl and nstat of this user ask it while it runs`;
 
 const NIC_STRINGS = ["nic", "dev", "address", "host-address", "gateway", "mtu", "mac"];
 
@@ -112,6 +123,11 @@ export function parse_number(flag: string, s: string, min: number, max: number):
   return n;
 }
 
+function parse_sysctl(s: string): string {
+  if (!/^[^=]+=./.test(s)) throw new UsageError(`--sysctl=${s}: NAME=VALUE is wanted`);
+  return s;
+}
+
 function parse_nic(a: Record<string, unknown>): nic_flags {
   const str = (name: string): string | undefined => a[name] as string | undefined;
   const type = str("nic") ?? "tap";
@@ -134,6 +150,9 @@ function parse_nic(a: Record<string, unknown>): nic_flags {
     mtu: mtu === undefined ? undefined : parse_number("mtu", mtu, 68, 65535),
     offload: a["offload"] !== false,
     mac: mac === undefined ? undefined : parse_mac(mac),
+    sysctl: ((a["sysctl"] ?? []) as string[]).map(parse_sysctl),
+    nstat: a["nstat"] === true,
+    control: a["control"] === true,
   };
 }
 
@@ -142,8 +161,9 @@ function parse(p: program, argv: string[]): program_flags | null {
   const strings = own.filter(([, f]) => typeof f.default === "string").map(([name]) => name);
   const booleans = own.filter(([, f]) => typeof f.default === "boolean").map(([name]) => name);
   const a = parseArgs(argv, {
-    string: [...NIC_STRINGS, ...strings, "_"],
-    boolean: ["help", "offload", ...booleans],
+    string: [...NIC_STRINGS, "sysctl", ...strings, "_"],
+    boolean: ["help", "offload", "nstat", "control", ...booleans],
+    collect: ["sysctl"],
     negatable: ["offload"],
     default: { offload: true },
     alias: { help: "h" },
@@ -199,15 +219,35 @@ export function program_args<T>(
 /** A running program. */
 export interface program_run {
   machine: machine;
+  nic: nic_flags;
   /** Ours. */
   host: host;
   /** The second host of --nic=wire. */
   peer: host | null;
 }
 
+/** Sets what --sysctl says; those of the NIC only when that is there. Throws UsageError. */
+function set_sysctls(us: host, settings: readonly string[], last: boolean): string[] {
+  const later: string[] = [];
+  for (const s of settings) {
+    const r = command_run(sysctl, us.net, ["-q", "-w", s]);
+    if (r.status === 0) continue;
+    if (!last && r.err.includes("cannot stat")) later.push(s);
+    else throw new UsageError(`--sysctl=${s}: ${r.err.trimEnd().replace(/^sysctl: /, "")}`);
+  }
+  return later;
+}
+
 function nic_boot(nic: nic_flags): program_run {
-  const m = boot({ clock: "host" });
+  const m = boot({ clock: "host", control: nic.control });
   const us = m.host();
+  const later = set_sysctls(us, nic.sysctl, false);
+  const run = nic_attach(m, us, nic);
+  set_sysctls(us, later, true);
+  return run;
+}
+
+function nic_attach(m: machine, us: host, nic: nic_flags): program_run {
   const other = inet_cidr(nic.host_address);
   const gateway = nic.gateway ?? nic.host_address.split("/")[0];
   if (nic.type === "wire") {
@@ -216,7 +256,7 @@ function nic_boot(nic: nic_flags): program_run {
     a.ifconfig(nic.address);
     b.ifconfig(nic.host_address);
     us.route_add("default", gateway);
-    return { machine: m, host: us, peer };
+    return { machine: m, nic, host: us, peer };
   }
   const dev = us.tuntap({
     type: nic.type,
@@ -229,7 +269,7 @@ function nic_boot(nic: nic_flags): program_run {
   });
   dev.ifconfig(nic.address);
   us.route_add("default", gateway);
-  return { machine: m, host: us, peer: null };
+  return { machine: m, nic, host: us, peer: null };
 }
 
 /** Boots a machine with a host on the NIC; Ctrl-C ends connections, device and program. */
@@ -243,6 +283,7 @@ export async function program_boot(p: program, nic: nic_flags): Promise<program_
     }
     run = nic_boot(nic);
   } catch (e) {
+    if (e instanceof UsageError) usage_error(p, e.message);
     if (!(e instanceof os_error) && !(e instanceof SyscallError)) throw e;
     console.error(`${p.name}: ${e.message}`);
     Deno.exit(1);
@@ -256,5 +297,6 @@ export async function program_boot(p: program, nic: nic_flags): Promise<program_
 /** Ends the program: its connections, the device, the process. */
 export async function program_exit(run: program_run, code: number): Promise<never> {
   await run.machine.shutdown({ grace_ms: 500 });
+  if (run.nic.nstat) console.error(command_run(nstat, run.host.net, ["-a"]).out.trimEnd());
   Deno.exit(code);
 }

@@ -33,16 +33,18 @@ import {
   RTPROT_BOOT,
 } from "../../include/uapi/linux/rtnetlink.ts";
 import { proc_sys_read, proc_sys_write } from "../../fs/proc/proc_sysctl.ts";
-import { local_bh_disable, local_bh_enable } from "../../kernel/softirq.ts";
-import { update_wall_time } from "../../kernel/time/timekeeping.ts";
 import { inet_rtm_delroute, inet_rtm_newroute } from "../../net/ipv4/fib_frontend.ts";
 import { tcp_cubic_parameters } from "../../net/ipv4/tcp_cubic.ts";
-import { snmp_counters } from "../../net/ipv4/proc.ts";
 import { tcp4_proc_show } from "../../net/ipv4/tcp_ipv4.ts";
 import { tcp_metrics_flush_all } from "../../net/ipv4/tcp_metrics.ts";
 import { fifo_set_limit } from "../../net/sched/sch_fifo.ts";
 import { tc_modify_qdisc } from "../../net/sched/sch_api.ts";
+import { command_run } from "../lib/command.ts";
+import type { command } from "../lib/command.ts";
 import { inet_cidr } from "../lib/inet.ts";
+import { kernel } from "../lib/kernel.ts";
+import { nstat } from "../lib/nstat.ts";
+import { sysctl } from "../lib/sysctl.ts";
 import { run_shell } from "./shell.ts";
 import type { program, result, shell_env } from "./shell.ts";
 import type { state } from "./state.ts";
@@ -54,31 +56,19 @@ const RESTORE = `/tmp/sysctl_restore_${PPID}.sh`;
 const ok = (out = ""): result => ({ status: 0, out });
 const error = (status = 1): result => ({ status, out: "" });
 
-/** Kernel code that no system call is for. */
-function kernel<T>(fn: () => T): T {
-  update_wall_time();
-  local_bh_disable();
-  try {
-    return fn();
-  } finally {
-    local_bh_enable();
-  }
-}
-
 /** Runs the commands of one script. */
 export class commands {
-  private readonly seen = new Map<string, number>();
   private readonly programs: Record<string, program>;
 
   /** `dir`: of the script, where its relative names begin. */
   constructor(private readonly s: state, private readonly dir: string) {
     this.programs = {
-      sysctl: (argv) => this.sysctl(argv),
+      sysctl: (argv) => this.command(sysctl, argv),
       "set_sysctls.py": (argv) => this.set_sysctls(argv),
       ip: (argv) => this.ip(argv),
       tc: (argv) => this.tc(argv),
       ethtool: (argv) => this.ethtool(argv),
-      nstat: (argv) => this.nstat(argv),
+      nstat: (argv) => this.command(nstat, argv),
       grep: (argv, input) => this.grep(argv, input),
       cat: (argv) => this.cat(argv),
       echo: (argv) => ok(argv.slice(1).filter((w) => w !== "-n").join(" ") + "\n"),
@@ -140,28 +130,19 @@ export class commands {
     return 0;
   }
 
+  /** One of tools/lib. */
+  private command<R>(cmd: command<R>, argv: readonly string[]): result {
+    const r = command_run(cmd, this.s.host.net, argv.slice(1));
+    if (r.err !== "") this.s.log?.(r.err.trimEnd());
+    return { status: r.status, out: r.out };
+  }
+
   // ---- Sysctls ----
 
   private set(name: string, value: string): number {
     const err = kernel(() => proc_sys_write(this.s.host.net, name, value));
     if (err !== 0) this.s.log?.(`sysctl ${name}=${value}: ${err}`);
     return err === 0 ? 0 : 255;
-  }
-
-  private sysctl(argv: readonly string[]): result {
-    let status = 0;
-    let out = "";
-    for (const arg of argv.slice(1)) {
-      if (arg.startsWith("-")) continue;
-      const eq = arg.indexOf("=");
-      if (eq >= 0) status = this.set(arg.slice(0, eq), arg.slice(eq + 1)) || status;
-      else {
-        const v = proc_sys_read(this.s.host.net, arg);
-        if (typeof v === "number") status = 255;
-        else out += argv.includes("-n") ? `${v}\n` : `${arg} = ${v}\n`;
-      }
-    }
-    return { status, out };
   }
 
   private set_sysctls(argv: readonly string[]): result {
@@ -266,22 +247,6 @@ export class commands {
   }
 
   // ---- Looking ----
-
-  /** nstat [-a] [-s] [-z] [NAME ...]: since the last time, or (-a) since boot; -s: this is no such time. */
-  private nstat(argv: readonly string[]): result {
-    const args = argv.slice(1);
-    const flags = args.filter((a) => a.startsWith("-")).join("");
-    const names = args.filter((a) => !a.startsWith("-"));
-    let out = "#kernel\n";
-    for (const [name, v] of snmp_counters(this.s.host.net)) {
-      const diff = flags.includes("a") ? v : v - (this.seen.get(name) ?? 0);
-      const wanted = (names.length === 0 || names.includes(name)) &&
-        (diff !== 0 || flags.includes("z"));
-      if (wanted) out += `${name.padEnd(32)}${String(diff).padEnd(16)}0.0\n`;
-      if (!flags.includes("s")) this.seen.set(name, v);
-    }
-    return ok(out);
-  }
 
   private read(path: string): string | null {
     const { net } = this.s.host;

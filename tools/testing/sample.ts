@@ -41,12 +41,17 @@ export class running_sample implements AsyncDisposable {
   private wake: () => void = () => {};
   private ended = false;
 
-  constructor(name: string, args: readonly string[]) {
+  /** `open`: its stdin does not end. */
+  constructor(
+    name: string,
+    args: readonly string[],
+    private readonly options: { env?: Record<string, string>; open?: boolean } = {},
+  ) {
     const argv = argv_of(name, args);
     this.child = new Deno.Command(argv[0], {
       args: argv.slice(1),
-      env: { NO_COLOR: "1" },
-      stdin: "null",
+      env: { NO_COLOR: "1", ...options.env },
+      stdin: options.open ? "piped" : "null",
       stdout: "null",
       stderr: "piped",
     }).spawn();
@@ -86,6 +91,7 @@ export class running_sample implements AsyncDisposable {
     const kill = setTimeout(() => this.child.kill("SIGKILL"), 10_000);
     const { code } = await this.child.status;
     clearTimeout(kill);
+    if (this.options.open) await this.child.stdin.abort().catch(() => {});
     await this.reading;
     return { code, ms: performance.now() - start };
   }
