@@ -72,6 +72,7 @@ const libc_interface = {
   mount: { parameters: ["buffer", "buffer", "buffer", "u32", "pointer"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   readlink: { parameters: ["buffer", "buffer", "u32"], result: "i32" },
+  sched_yield: { parameters: [], result: "i32" },
   getpid: { parameters: [], result: "i32" },
   getuid: { parameters: [], result: "u32" },
   geteuid: { parameters: [], result: "u32" },
@@ -228,6 +229,11 @@ export function os_socket_dgram(): number {
 /** How much later than asked the host may end a sleep, ns. */
 export function os_set_timerslack(ns: number): void {
   libc().prctl(PR_SET_TIMERSLACK, ns, 0, 0, 0);
+}
+
+/** Lets whoever else waits for this core go first. */
+export function os_sched_yield(): void {
+  libc().sched_yield();
 }
 
 /** Target of a symbolic link, or -errno. */

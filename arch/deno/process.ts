@@ -2,10 +2,10 @@
 //
 // The CPU's life on Deno: cpu_startup_entry() starts the idle loop, machine_halt() ends it. One turn
 // (do_idle) looks which lines are raised, hands them to generic_handle_irq(), runs due timers and
-// softirqs, and lets the event loop turn, so that the programs they woke go on. When a turn found
-// nothing it sleeps: as cpuidle's haltpoll does, first for a short time that follows how soon the
-// last wake-ups came, in a ppoll that blocks the thread (a wake-up costs least there); then in a
-// ppoll on another thread, cut short through an eventfd when a timer is started that is due sooner.
+// softirqs; then the programs that they woke go on, and every so often the event loop turns for all else. When a turn
+// found nothing it sleeps: as cpuidle's haltpoll does, first for a short time that follows how soon the
+// last wake-ups came, looking again and again and then in a ppoll that blocks the thread (a wake-up costs least there);
+// then in a ppoll on another thread, cut short through an eventfd when a timer is started that is due sooner.
 //
 // A line is a descriptor of the host. Without any, hosts in one process, there is nothing to poll and
 // setTimeout serves timers, so that no permission is needed.
@@ -35,6 +35,7 @@ import {
   os_poll,
   os_poll_async,
   os_read_file,
+  os_sched_yield,
   os_set_timerslack,
   os_write_file,
   POLLERR,
@@ -92,19 +93,30 @@ export const cpu_idle_stats = {
   wakeups: 0,
 };
 
-/** Deno's own means to let the process end in spite of a pending call; not a public interface. */
+/**
+ * Deno's own means to let the process end in spite of a pending call, and to run what promises wait for without a turn
+ * of its event loop; not a public interface.
+ */
 interface deno_core {
   refOpPromise(promise: Promise<unknown>): void;
   unrefOpPromise(promise: Promise<unknown>): void;
+  runMicrotasks(): void;
 }
 
 function find_deno_core(): deno_core | null {
   const deno = Deno as unknown as Record<PropertyKey, unknown>;
-  const internals = deno[deno.internal as symbol] as { core?: deno_core } | undefined;
-  return typeof internals?.core?.unrefOpPromise === "function" ? internals.core : null;
+  const core = (deno[deno.internal as symbol] as { core?: deno_core } | undefined)?.core;
+  return typeof core?.unrefOpPromise === "function" && typeof core.runMicrotasks === "function"
+    ? core
+    : null;
 }
 
 const core = find_deno_core();
+/**
+ * How long to look again and again before a blocking wait, ns: to be woken from one costs about as much. Whoever shares
+ * the core is let through between two looks.
+ */
+const SPIN_NS = 30_000;
 /** How often an unreferenced loop looks, where Deno cannot let go of a pending call, ms. */
 const UNREF_PERIOD = 10;
 
@@ -208,6 +220,20 @@ function blocking_time(): number {
   return Math.max(0, Math.min(poll_limit_ns, next - ktime_get_ns()));
 }
 
+/** How many lines are raised within `timeout` ns. */
+function spin_or_block(timeout: number): number {
+  const start = deno_clocksource.read();
+  let spent: number;
+  do {
+    const n = os_poll(pollfds, nr_pollfds, 0);
+    if (n !== 0) return n;
+    os_sched_yield();
+    spent = deno_clocksource.read() - start;
+    if (spent >= timeout) return 0;
+  } while (spent < SPIN_NS);
+  return os_poll(pollfds, nr_pollfds, timeout - spent);
+}
+
 /**
  * Polls the lines, waiting at most `timeout` ns; how many to look at in `raised`. The handlers get a copy, since they mask
  * their lines.
@@ -215,7 +241,7 @@ function blocking_time(): number {
 function poll_irqs(timeout: number): number {
   if (nr_pollfds === 0) return 0;
   if (raised.length < pollfds.length) raised = new Int32Array(pollfds.length);
-  const n = os_poll(pollfds, nr_pollfds, timeout);
+  const n = timeout > 0 ? spin_or_block(timeout) : os_poll(pollfds, nr_pollfds, 0);
   if (timeout > 0) {
     cpu_idle_stats.blocking++;
     if (n > 0) cpu_idle_stats.blocking_hits++;
@@ -225,21 +251,34 @@ function poll_irqs(timeout: number): number {
   return nr_pollfds;
 }
 
-/** One turn of the loop. */
-function do_idle(): void {
-  if (state !== CPU_RUNNING) return;
+/** One turn of the loop; true: there was something to do. */
+function do_idle(): boolean {
   cpu_idle_stats.turns++;
   const nfds = poll_irqs(nr_pollfds === 0 ? 0 : blocking_time());
-  let busy = nfds > 0;
+  do_IRQ(raised, 0, nfds);
+  if (ksoftirqd_running()) {
+    run_ksoftirqd();
+    return true;
+  }
+  return nfds > 0 || local_softirq_pending() !== 0;
+}
+
+/**
+ * Turns, and between them the programs that they woke, for as long as a blocking wait may take: a turn of the event loop
+ * costs more than a packet. Then everything else that waits for the event loop.
+ */
+function cpu_idle(): void {
+  let busy = true;
+  const start = ktime_get_ns();
   try {
-    do_IRQ(raised, 0, nfds);
-    if (ksoftirqd_running()) {
-      run_ksoftirqd();
-      busy = true;
+    while (state === CPU_RUNNING) {
+      busy = do_idle();
+      if (!busy || core === null || ktime_get_ns() - start >= guest_halt_poll_ns) break;
+      core.runMicrotasks();
     }
   } finally {
     if (state === CPU_RUNNING) {
-      if (busy || ksoftirqd_running() || local_softirq_pending() !== 0) schedule_turn();
+      if (busy) schedule_turn();
       else cpuidle_enter();
     }
   }
@@ -247,7 +286,7 @@ function do_idle(): void {
 
 /** Has the event loop come back here after everything else that is ready. */
 function schedule_turn(): void {
-  const immediate = setImmediate(do_idle);
+  const immediate = setImmediate(cpu_idle);
   if (refs <= 0) immediate.unref();
 }
 
@@ -279,7 +318,7 @@ function timer_wakeup(): void {
   timeout_handle = undefined;
   if (state !== CPU_TIMER) return;
   state = CPU_RUNNING;
-  do_idle();
+  cpu_idle();
 }
 
 function sleep_by_poll(): void {

@@ -104,6 +104,37 @@ Deno.test({
 });
 
 Deno.test({
+  name: "cpu_idle() lets a program that an interrupt woke go on before the next interrupt",
+  ignore: no_ffi,
+  async fn() {
+    boot_cpu();
+    const line = new test_line();
+    try {
+      const order: string[] = [];
+      let woken = Promise.withResolvers<void>();
+      line.on_irq = () => {
+        order.push("irq");
+        if (order.length < 40) line.raise();
+        woken.resolve();
+      };
+      const program = async (): Promise<void> => {
+        while (order.length < 40) {
+          await woken.promise;
+          woken = Promise.withResolvers<void>();
+          order.push("program");
+        }
+      };
+      line.raise();
+      await program();
+      assertEquals(order, Array.from({ length: 40 }, (_, i) => i % 2 === 0 ? "irq" : "program"));
+    } finally {
+      line.close();
+      await machine_halt();
+    }
+  },
+});
+
+Deno.test({
   name: "do_idle() lets what has come in be handled before the timers that wait for it",
   ignore: no_ffi,
   async fn() {
