@@ -17,9 +17,14 @@ import type { net_device } from "../../include/linux/netdevice.ts";
 import {
   CHECKSUM_PARTIAL,
   CHECKSUM_UNNECESSARY,
+  NET_SKB_PAD,
   PACKET_HOST,
+  PAGE_SIZE,
+  SKB_DATA_ALIGN,
   SKB_GSO_DODGY,
   SKB_GSO_TCPV4,
+  SKB_OVERHEAD_SHINFO,
+  SKB_OVERHEAD_SKB,
   skb_reset_mac_header,
 } from "../../include/linux/skbuff.ts";
 import type { sk_buff } from "../../include/linux/skbuff.ts";
@@ -43,6 +48,19 @@ import {
 } from "../../net/core/skbuff.ts";
 import { parse_packet } from "./packet.ts";
 import type { live_packet } from "./packet.ts";
+
+/** The head of a small packet, and the largest that is one piece of memory; bytes. */
+const SMALL_HEAD = 576;
+const LARGE_HEAD = 8192;
+
+/** What TUN's packets take of a receive buffer: heads are of powers of two, so windows are as with a real one. */
+function tun_truesize(len: number): number {
+  const need = SKB_DATA_ALIGN(NET_SKB_PAD + len) + SKB_OVERHEAD_SHINFO;
+  let head = SMALL_HEAD;
+  if (need > LARGE_HEAD) head = LARGE_HEAD + PAGE_SIZE * Math.ceil((need - LARGE_HEAD) / PAGE_SIZE);
+  else if (need > SMALL_HEAD) head = 2 ** Math.ceil(Math.log2(need));
+  return SKB_OVERHEAD_SKB + head;
+}
 
 /** One end of the virtual wire. */
 export class netdev {
@@ -94,6 +112,7 @@ export class netdev {
     try {
       const skb = netdev_alloc_skb(this.dev, p.length);
       skb_put_data(skb, p, p.length);
+      skb.truesize = tun_truesize(p.length);
       skb.dev = this.dev;
       skb.protocol = ETH_P_IP;
       skb.pkt_type = PACKET_HOST;
