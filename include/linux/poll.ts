@@ -29,6 +29,10 @@ export const POLLERR = EPOLLERR;
 export const POLLHUP = EPOLLHUP;
 export const POLLNVAL = EPOLLNVAL;
 export const POLLRDNORM = EPOLLRDNORM;
+export const POLLRDBAND = EPOLLRDBAND;
+export const POLLWRNORM = EPOLLWRNORM;
+export const POLLWRBAND = EPOLLWRBAND;
+export const POLLMSG = EPOLLMSG;
 export const POLLRDHUP = EPOLLRDHUP;
 
 /** One poll(2) entry. */
