@@ -56,6 +56,17 @@ const RESTORE = `/tmp/sysctl_restore_${PPID}.sh`;
 const ok = (out = ""): result => ({ status: 0, out });
 const error = (status = 1): result => ({ status, out: "" });
 
+/** Metrics that are times, and the kernel's units in a ms. */
+const TIMES: Record<number, number> = { [RTAX_RTT]: 8, [RTAX_RTTVAR]: 4, [RTAX_RTO_MIN]: 1 };
+
+/** 30ms, 1s, or a plain number in the kernel's units. */
+function time_metric(metric: number, text: string): number {
+  const m = /^([0-9.]+)(ms|s)?$/.exec(text);
+  if (m === null) return 0;
+  const ms = m[2] === "s" ? 1000 : 1;
+  return Math.round(Number(m[1]) * ms * (m[2] === undefined ? 1 : TIMES[metric]));
+}
+
 /** Runs the commands of one script. */
 export class commands {
   private readonly programs: Record<string, program>;
@@ -209,7 +220,9 @@ export class commands {
           mx[RTAX_LOCK - 1] |= 1 << metric;
           v = value();
         }
-        mx[metric - 1] = parseInt(v);
+        mx[metric - 1] = TIMES[metric] === undefined ? parseInt(v) : time_metric(metric, v);
+        // As ip does.
+        if (metric === RTAX_RTO_MIN) mx[RTAX_LOCK - 1] |= 1 << metric;
       } else return -1;
     }
     if (mx.some((v) => v !== 0)) cfg.fc_mx = mx;
