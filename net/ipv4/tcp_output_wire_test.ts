@@ -3,12 +3,20 @@
 // What the sender puts on the wire, and when. (tcp_output_test.ts has the functions one by one.)
 
 import { assert, assertEquals } from "@std/assert";
-import { NETIF_F_HW_CSUM, NETIF_F_SG, NETIF_F_TSO } from "../../include/linux/netdevice.ts";
+import {
+  NETDEV_TX_OK,
+  NETIF_F_HW_CSUM,
+  NETIF_F_SG,
+  NETIF_F_TSO,
+} from "../../include/linux/netdevice.ts";
 import { POLLOUT } from "../../include/linux/poll.ts";
 import { MSG_MORE, SO_SNDBUF, SOL_SOCKET, SOL_TCP } from "../../include/linux/socket.ts";
+import type { sk_buff } from "../../include/linux/skbuff.ts";
+import { TSQF_THROTTLED } from "../../include/net/tcp.ts";
 import { TCP_CLOSE_WAIT } from "../../include/net/tcp_states.ts";
 import { EAGAIN } from "../../include/uapi/asm-generic/errno.ts";
 import { TCP_CORK, TCP_MAXSEG, TCP_NODELAY } from "../../include/uapi/linux/tcp.ts";
+import { local_bh_disable, local_bh_enable } from "../../kernel/softirq.ts";
 import { pattern, tcp_test } from "../../tools/testing/tcp.ts";
 import type { tcp_peer } from "../../tools/testing/tcp.ts";
 
@@ -233,6 +241,53 @@ Deno.test("tcp_mark_push() sets PSH at the end of a write, and when half the win
   const { peer, fd } = t.accepted({ mss: 1000, win: 60000 });
   t.write(fd, 3000);
   assertEquals(peer.queue.splice(0).map((s) => s.flags), [".", ".", "P."]);
+});
+
+// ---- Small queues ----
+
+Deno.test("tcp_small_queue_check() hands the device tcp_limit_output_bytes, and more as it is done with them", async () => {
+  await using t = tcp_test({
+    features: OFFLOAD,
+    sysctl: { tcp_limit_output_bytes: 8000 },
+  });
+  const { peer, fd } = t.accepted({ mss: 1000 });
+  const sk = t.sk(fd);
+  sk.sk_gso_max_segs = 1;
+  const dev = sk.sk_dst_cache!.dev;
+  const { netdev_ops } = dev;
+  const held: sk_buff[] = [];
+  // A device that is slow: it keeps what it is to send.
+  dev.netdev_ops = {
+    ...netdev_ops,
+    ndo_start_xmit: (skb) => {
+      held.push(skb);
+      return NETDEV_TX_OK;
+    },
+  };
+  t.write(fd, pattern(1, 10000));
+  const taken = held.reduce((sum, skb) => sum + skb.truesize, 0);
+  const largest = Math.max(...held.map((skb) => skb.truesize));
+  assertEquals(sk.sk_wmem_alloc, 1 + taken);
+  assert(taken > 8000 && taken <= 8000 + largest, `${taken} bytes`);
+  assert((sk.sk_tsq_flags & TSQF_THROTTLED) !== 0);
+  await t.advance(1);
+  assertEquals(sk.sk_wmem_alloc, 1 + taken);
+
+  // Each that it is done with makes room: tcp_wfree() has the tasklet send the next.
+  let seq = 1;
+  while (held.length > 0) {
+    local_bh_disable();
+    netdev_ops.ndo_start_xmit(held.shift()!, dev);
+    local_bh_enable();
+    const s = peer.queue.shift()!;
+    assertEquals([s.seq, s.bytes], [seq, pattern(seq, s.len)]);
+    seq += s.len;
+    assert(held.reduce((sum, skb) => sum + skb.truesize, 0) <= 8000 + largest);
+  }
+  dev.netdev_ops = netdev_ops;
+  assertEquals(seq, 10001);
+  assertEquals(sk.sk_tsq_flags & TSQF_THROTTLED, 0);
+  peer.send(".", { ack: seq });
 });
 
 // ---- Send buffer ----
