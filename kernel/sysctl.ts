@@ -116,7 +116,19 @@ export function proc_dointvec_ms_jiffies<K extends string>(
   data: place<K>,
   key: K,
 ): ctl_table {
-  return proc_number(procname, data, key, INT_MIN, INT_MAX, 1000 / HZ);
+  return proc_number(procname, data, key, 0, INT_MAX, 1000 / HZ);
+}
+
+const USER_HZ = 100;
+
+/** Hundredths of a second, kept as jiffies. */
+export function proc_dointvec_userhz_jiffies<K extends string>(
+  procname: string,
+  data: place<K>,
+  key: K,
+): ctl_table {
+  const most = Math.floor(INT_MAX / (HZ / USER_HZ));
+  return proc_number(procname, data, key, -most, most, HZ / USER_HZ);
 }
 
 /** An unsigned long between bounds. */
@@ -188,13 +200,12 @@ export function proc_do_large_bitmap(
     },
     write(n, text) {
       const vals: number[] = [];
-      for (const range of text.trim().split(",")) {
+      for (const range of text.replace(/\n$/, "").split(",")) {
         if (range === "") continue;
-        const m = /^(\d+)(?:-(\d+))?$/.exec(range.trim());
-        if (m === null) return -EINVAL;
-        const a = Number(m[1]);
-        const b = m[2] !== undefined ? Number(m[2]) : a;
-        if (a >= bits || b >= bits || b < a) return -EINVAL;
+        const [from, to, more] = range.split("-");
+        const a = strtol(from);
+        const b = to !== undefined ? strtol(to) : a;
+        if (more !== undefined || !(a >= 0 && a <= b && b < bits)) return -EINVAL;
         for (let v = a; v <= b; v++) vals.push(v);
       }
       const to = data(n);

@@ -98,7 +98,7 @@ import {
   put_cmsg_timeval,
 } from "./core/scm.ts";
 import { skb_init } from "./core/skbuff.ts";
-import { sk_init, sock_getsockopt, sock_setsockopt } from "./core/sock.ts";
+import { sk_init, sock_getsockopt, sock_kmalloc, sock_setsockopt } from "./core/sock.ts";
 
 const SOCK_MAX = SOCK_PACKET + 1;
 /** Flags that only the kernel gives to sendmsg(). */
@@ -848,6 +848,9 @@ function copy_msghdr_from_user(kmsg: msghdr, umsg: user_msghdr, rw: number): num
   return 0;
 }
 
+/** Control messages of so many bytes are no burden. */
+const SENDMSG_CTL_SIZE = 36;
+
 function ___sys_sendmsg(
   sock: socket,
   umsg: user_msghdr,
@@ -857,6 +860,9 @@ function ___sys_sendmsg(
 ): number | Promise<number> {
   const err = copy_msghdr_from_user(msg, umsg, ITER_SOURCE);
   if (err < 0) return err;
+  if (
+    msg.msg_controllen > SENDMSG_CTL_SIZE && !sock_kmalloc(sock.sk as sock, msg.msg_controllen)
+  ) return -ENOBUFS;
   if (msg.msg_namelen > 0) {
     const address = move_addr_to_kernel(umsg.msg_name ?? null, msg.msg_namelen);
     if (IS_ERR(address)) return address;

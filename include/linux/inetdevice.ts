@@ -16,13 +16,17 @@ export class ipv4_devconf {
   accept_source_route = 0;
   accept_local = 0;
   route_localnet = 0;
-  log_martians = 0;
   arp_ignore = 0;
   arp_announce = 0;
   arp_accept = 0;
   arp_filter = 0;
   arp_notify = 0;
+  arp_evict_nocarrier = 1;
   proxy_arp = 0;
+  proxy_arp_pvlan = 0;
+  medium_id = 0;
+  promote_secondaries = 0;
+  ignore_routes_with_linkdown = 0;
   drop_gratuitous_arp = 0;
   drop_unicast_in_l2_multicast = 0;
   bc_forwarding = 0;
@@ -52,6 +56,8 @@ export class in_device {
   ifa_list: in_ifaddr | null = null;
   arp_parms: neigh_parms | null = null;
   readonly cnf = new ipv4_devconf();
+  /** Switches that were set for this device: what "default" becomes is nothing to them. */
+  readonly cnf_state: Set<keyof ipv4_devconf> = new Set();
 
   constructor(dev: net_device) {
     this.dev = dev;
@@ -84,7 +90,7 @@ export function inet_ifa_match(addr: number, ifa: in_ifaddr): boolean {
 /** A switch that must be on for all and for the device. @local */
 export function IN_DEV_ANDCONF(
   in_dev: in_device,
-  attr: "accept_redirects" | "accept_source_route",
+  attr: "accept_redirects" | "accept_source_route" | "arp_evict_nocarrier",
 ): boolean {
   return in_dev.dev.nd_net.ipv4.devconf_all[attr] !== 0 && in_dev.cnf[attr] !== 0;
 }
@@ -110,9 +116,6 @@ export function IN_DEV_ACCEPT_LOCAL(in_dev: in_device): boolean {
 export function IN_DEV_ROUTE_LOCALNET(in_dev: in_device): boolean {
   return IN_DEV_ORCONF(in_dev, "route_localnet");
 }
-export function IN_DEV_LOG_MARTIANS(in_dev: in_device): boolean {
-  return IN_DEV_ORCONF(in_dev, "log_martians");
-}
 export function IN_DEV_SHARED_MEDIA(in_dev: in_device): boolean {
   return IN_DEV_ORCONF(in_dev, "shared_media");
 }
@@ -130,4 +133,25 @@ export function IN_DEV_RX_REDIRECTS(in_dev: in_device): boolean {
 }
 export function IN_DEV_PROXY_ARP(in_dev: in_device): boolean {
   return IN_DEV_ORCONF(in_dev, "proxy_arp");
+}
+/** By proxy_arp we answer also for hosts on the device's own link, which cannot hear each other. @rfc 3069 */
+export function IN_DEV_PROXY_ARP_PVLAN(in_dev: in_device): boolean {
+  return IN_DEV_ORCONF(in_dev, "proxy_arp_pvlan");
+}
+/** Devices of one link have one id; 0: by itself, -1: no proxy to or from it. */
+export function IN_DEV_MEDIUM_ID(in_dev: in_device): number {
+  return in_dev.cnf.medium_id;
+}
+export function IN_DEV_PROMOTE_SECONDARIES(in_dev: in_device): boolean {
+  return IN_DEV_ORCONF(in_dev, "promote_secondaries");
+}
+export function IN_DEV_IGNORE_ROUTES_WITH_LINKDOWN(in_dev: in_device): boolean {
+  return IN_DEV_ORCONF(in_dev, "ignore_routes_with_linkdown");
+}
+/** Routes by a device without carrier do not count. */
+export function ip_ignore_linkdown(dev: net_device): boolean {
+  return dev.ip_ptr !== null && IN_DEV_IGNORE_ROUTES_WITH_LINKDOWN(dev.ip_ptr);
+}
+export function IN_DEV_ARP_EVICT_NOCARRIER(in_dev: in_device): boolean {
+  return IN_DEV_ANDCONF(in_dev, "arp_evict_nocarrier");
 }

@@ -223,11 +223,8 @@ export function inet_csk_ack_scheduled(sk: sock): boolean {
   return ((sk as inet_connection_sock).icsk_ack.pending & ICSK_ACK_SCHED) !== 0;
 }
 
-/** Pingpong counts that make a session interactive. */
-export const TCP_PINGPONG_THRESH = 1;
-
 export function inet_csk_enter_pingpong_mode(sk: sock): void {
-  (sk as inet_connection_sock).icsk_ack.pingpong = TCP_PINGPONG_THRESH;
+  (sk as inet_connection_sock).icsk_ack.pingpong = sk.skc_net.ipv4.sysctl_tcp_pingpong_thresh;
 }
 
 export function inet_csk_exit_pingpong_mode(sk: sock): void {
@@ -235,7 +232,8 @@ export function inet_csk_exit_pingpong_mode(sk: sock): void {
 }
 
 export function inet_csk_in_pingpong_mode(sk: sock): boolean {
-  return (sk as inet_connection_sock).icsk_ack.pingpong >= TCP_PINGPONG_THRESH;
+  return (sk as inet_connection_sock).icsk_ack.pingpong >=
+    sk.skc_net.ipv4.sysctl_tcp_pingpong_thresh;
 }
 
 export function inet_csk_inc_pingpong_cnt(sk: sock): void {

@@ -220,8 +220,8 @@ export function __inet_ehashfn(
 }
 
 /** The mark of replies to skb. */
-export function inet_request_mark(sk: sock, _skb: sk_buff): number {
-  return sk.sk_mark;
+export function inet_request_mark(sk: sock, skb: sk_buff): number {
+  return sk.sk_mark === 0 && sk.skc_net.ipv4.sysctl_tcp_fwmark_accept !== 0 ? skb.mark : sk.sk_mark;
 }
 
 export function inet_request_bound_dev_if(sk: sock, _skb: sk_buff): number {

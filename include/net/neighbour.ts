@@ -42,7 +42,14 @@ export class neigh_parms {
   /** Bytes of packets held while resolving. */
   queue_len_bytes = 212992;
   locktime = 1000;
+  /** What a proxy answers waits for up to this time, so that the host itself may answer first. */
+  proxy_delay = 800;
+  /** Questions that wait for a proxy's answer: at most, and now. */
+  proxy_qlen = 64;
+  qlen = 0;
   dead = false;
+  /** What was set for this device: the table's defaults are nothing to it. */
+  readonly data_state: Set<string> = new Set();
 
   constructor(tbl: neigh_table, dev: net_device | null) {
     this.tbl = tbl;
@@ -123,7 +130,7 @@ export class neigh_table {
   protocol = 0;
   id = "";
   /** Defaults of the devices' parameters. */
-  readonly parms: neigh_parms;
+  parms: neigh_parms;
   /** All parameters: the defaults and those of each device. */
   readonly parms_list: neigh_parms[] = [];
   hash_buckets: (neighbour | null)[] = [];
@@ -142,10 +149,15 @@ export class neigh_table {
   /** Fills a new neighbour: 0 or a negative errno. */
   constructor_: (neigh: neighbour) => number = () => 0;
   is_multicast: (pkey: number) => boolean = () => false;
+  /** Questions that wait for a proxy's answer, and who answers. */
+  readonly proxy_queue = new sk_buff_head();
+  readonly proxy_timer: timer_list<neigh_table>;
+  proxy_redo: ((skb: sk_buff) => void) | null = null;
 
   constructor() {
     this.parms = new neigh_parms(this, null);
     this.gc_work = new delayed_work<neigh_table>(this);
+    this.proxy_timer = new timer_list<neigh_table>(this);
   }
 }
 

@@ -36,10 +36,17 @@ export class netns_core {
   sysctl_rmem_default = 212992;
   sysctl_optmem_max = 131072;
   sysctl_txrehash = 1;
-  sysctl_tstamp_allow_data = 1;
   /** Packets that wait for NET_RX, at most; and that one run handles, in how many us. */
   sysctl_netdev_max_backlog = 1000;
   netdev_budget = 300;
+  /** Packets that one run of the backlog handles, and that one of a qdisc sends: dev_weight times its bias. */
+  dev_weight = 64;
+  dev_weight_rx_bias = 1;
+  dev_weight_tx_bias = 1;
+  dev_rx_weight = 64;
+  dev_tx_weight = 64;
+  /** Packets have their time of arrival from before they wait for NET_RX. */
+  netdev_tstamp_prequeue = 1;
   netdev_budget_usecs = 2000;
   /** Sockets in use by protocol name (sock_prot_inuse_add). */
   readonly prot_inuse: Map<string, number> = new Map();

@@ -262,6 +262,8 @@ export class sock extends sock_common {
   sk_tsflags = 0;
   sk_tskey = 0;
   sk_zckey = 0;
+  /** Bytes of what a program has the kernel keep beside packets: limited by net.core.optmem_max. */
+  sk_omem_alloc = 0;
   sk_clockid = 0;
   /** ns of the last packet handed to a reader */
   sk_stamp = -1;
@@ -341,6 +343,7 @@ export class sock extends sock_common {
     this.sk_tsflags = o.sk_tsflags;
     this.sk_tskey = o.sk_tskey;
     this.sk_zckey = o.sk_zckey;
+    this.sk_omem_alloc = o.sk_omem_alloc;
     this.sk_clockid = o.sk_clockid;
     this.sk_stamp = o.sk_stamp;
     this.sk_socket = o.sk_socket;

@@ -683,8 +683,10 @@ export function __net_timestamp(skb: sk_buff): void {
   skb.tstamp = ktime_get_real();
 }
 
-function net_timestamp_check(skb: sk_buff): void {
-  if (netstamp_needed !== 0 && skb.tstamp === 0) __net_timestamp(skb);
+/** `prequeue`: it has not waited for NET_RX yet. */
+function net_timestamp_check(prequeue: boolean, skb: sk_buff): void {
+  if (netstamp_needed === 0 || skb.tstamp !== 0) return;
+  if ((init_net.core.netdev_tstamp_prequeue !== 0) === prequeue) __net_timestamp(skb);
 }
 
 /** Whether a packet may be given to dev as if received: it is up, and the packet not too long. */
@@ -1130,7 +1132,7 @@ function enqueue_to_backlog(skb: sk_buff): number {
 }
 
 function netif_rx_internal(skb: sk_buff): number {
-  net_timestamp_check(skb);
+  net_timestamp_check(true, skb);
   return enqueue_to_backlog(skb);
 }
 
@@ -1194,7 +1196,7 @@ function deliver_taps(skb: sk_buff, orig_dev: net_device): packet_type | null {
  */
 function __netif_receive_skb_core(skb: sk_buff, pfmemalloc: boolean): number {
   const orig_dev = skb.dev as net_device;
-  net_timestamp_check(skb);
+  net_timestamp_check(false, skb);
   skb_reset_network_header(skb);
   if (skb.transport_header < 0) skb_reset_transport_header(skb);
   skb_reset_mac_len(skb);
@@ -1283,7 +1285,7 @@ function __netif_receive_skb_list(head: sk_buff_head): void {
 
 /** Receives a packet at once; NET_RX_*, or a receiver's answer. In a softirq. */
 export function netif_receive_skb(skb: sk_buff): number {
-  net_timestamp_check(skb);
+  net_timestamp_check(true, skb);
   return __netif_receive_skb(skb);
 }
 
@@ -1295,7 +1297,7 @@ export function netif_receive_skb_core(skb: sk_buff): number {
 /** Receives packets; the list is empty afterwards. */
 export function netif_receive_skb_list_internal(head: sk_buff_head): void {
   if (netstamp_needed !== 0) {
-    for (let skb = head.next; skb !== null; skb = skb.next) net_timestamp_check(skb);
+    for (let skb = head.next; skb !== null; skb = skb.next) net_timestamp_check(true, skb);
   }
   __netif_receive_skb_list(head);
 }
@@ -1308,6 +1310,7 @@ export function netif_receive_skb_list(head: sk_buff_head): void {
 /** The poll function of packets that came by netif_rx(). */
 function process_backlog(napi: napi_struct, quota: number): number {
   let work = 0;
+  napi.weight = init_net.core.dev_rx_weight;
   for (;;) {
     let skb: sk_buff | null;
     while ((skb = __skb_dequeue(sd.process_queue)) !== null) {

@@ -325,6 +325,33 @@ Deno.test("netif_rx() drops when the backlog is full, and for a device that is d
   end();
 });
 
+Deno.test("process_backlog() handles dev_weight packets a poll", () => {
+  start();
+  const nic = new test_nic();
+  dev_open(nic.dev);
+  const polls: number[] = [];
+  const ip = receiver(ETH_P_IP);
+  dev_add_pack(ip);
+  init_net.core.dev_rx_weight = 2;
+  // The weight of a poll is set by the one before.
+  netif_rx(packet(nic.dev, [0]));
+  const napi = new napi_struct(nic.dev, (napi, budget) => {
+    polls.push(ip.got.length);
+    if (polls.length < 3) return budget;
+    napi_complete_done(napi, 0);
+    return 0;
+  });
+  netif_napi_add(nic.dev, napi, napi.poll);
+  napi_enable(napi);
+  local_bh_disable();
+  for (const n of [1, 2, 3, 4, 5]) netif_rx(packet(nic.dev, [n]));
+  napi_schedule(napi);
+  local_bh_enable();
+  assertEquals([polls, ip.got.length], [[3, 5, 6], 6]);
+  ip.got.forEach((skb) => consume_skb(skb));
+  end();
+});
+
 Deno.test("dev_queue_xmit_nit() shows a tap what is sent, as its own clone", () => {
   start();
   const nic = new test_nic();

@@ -6,6 +6,7 @@
 // the answer comes by neigh_update(), no answer by neigh_timer_handler(), which walks the states
 // INCOMPLETE, REACHABLE, STALE, DELAY, PROBE, FAILED. What is asked and how stands in net/ipv4/arp.ts.
 
+import { netif_running } from "../../include/linux/netdevice.ts";
 import type { net_device } from "../../include/linux/netdevice.ts";
 import { HZ, jiffies } from "../../include/linux/jiffies.ts";
 import {
@@ -19,11 +20,14 @@ import { get_random_u32 } from "../../include/linux/random.ts";
 import {
   __skb_dequeue,
   __skb_queue_tail,
+  __skb_unlink,
+  skb_dst_drop,
   skb_headroom,
   skb_network_offset,
   skb_peek_tail,
+  skb_queue_head_init,
 } from "../../include/linux/skbuff.ts";
-import type { sk_buff } from "../../include/linux/skbuff.ts";
+import type { napi_gro_cb, sk_buff } from "../../include/linux/skbuff.ts";
 import { from_timer, timer_pending, timer_setup } from "../../include/linux/timer.ts";
 import type { timer_list } from "../../include/linux/timer.ts";
 import type { work_struct } from "../../include/linux/workqueue.ts";
@@ -32,6 +36,7 @@ import {
   SKB_DROP_REASON_NEIGH_FAILED,
   SKB_DROP_REASON_NEIGH_HH_FILLFAIL,
   SKB_DROP_REASON_NEIGH_QUEUEFULL,
+  SKB_DROP_REASON_NOT_SPECIFIED,
 } from "../../include/net/dropreason.ts";
 import { DST_OBSOLETE_DEAD } from "../../include/net/dst.ts";
 import {
@@ -205,8 +210,67 @@ export function neigh_carrier_down(tbl: neigh_table, dev: net_device): number {
 export function neigh_ifdown(tbl: neigh_table, dev: net_device | null): number {
   local_bh_disable();
   neigh_flush_dev(tbl, dev, false);
+  pneigh_queue_purge(tbl, dev);
   local_bh_enable();
   return 0;
+}
+
+/** The questions of a device (null: all) get no answer any more. */
+function pneigh_queue_purge(tbl: neigh_table, dev: net_device | null): void {
+  let next: sk_buff | null;
+  for (let skb = tbl.proxy_queue.next; skb !== null; skb = next) {
+    next = skb.next;
+    if (dev !== null && skb.dev !== dev) continue;
+    pneigh_unqueue(tbl, skb);
+    kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+  }
+  if (tbl.proxy_queue.next === null) del_timer(tbl.proxy_timer);
+}
+
+/** Takes a question off the queue. @local */
+function pneigh_unqueue(tbl: neigh_table, skb: sk_buff): void {
+  const parms = (skb.dev as net_device).ip_ptr?.arp_parms;
+  if (parms) parms.qlen--;
+  __skb_unlink(skb, tbl.proxy_queue);
+}
+
+/** Answers the questions that have waited long enough. */
+function neigh_proxy_process(t: timer_list<neigh_table>): void {
+  const tbl = from_timer(t);
+  let sched_next = 0;
+  let next: sk_buff | null;
+  for (let skb = tbl.proxy_queue.next; skb !== null; skb = next) {
+    next = skb.next;
+    const tdif = (NEIGH_CB(skb).age - jiffies) | 0;
+    if (tdif <= 0) {
+      pneigh_unqueue(tbl, skb);
+      if (tbl.proxy_redo !== null && netif_running(skb.dev as net_device)) tbl.proxy_redo(skb);
+      else kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+    } else if (sched_next === 0 || tdif < sched_next) sched_next = tdif;
+  }
+  if (sched_next !== 0) mod_timer(tbl.proxy_timer, (jiffies + sched_next) | 0);
+}
+
+/** While a packet is queued here: `age` is when it is due, `same_flow` says that it was here before. @local */
+export function NEIGH_CB(skb: sk_buff): napi_gro_cb {
+  return skb.gro_cb;
+}
+
+/** A proxy is to answer this question, after a random delay. */
+export function pneigh_enqueue(tbl: neigh_table, p: neigh_parms, skb: sk_buff): void {
+  const timer = tbl.proxy_timer;
+  let sched_next = (jiffies + prandom_u32_max(p.proxy_delay)) | 0;
+  if (p.qlen > p.proxy_qlen) {
+    kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_QUEUEFULL);
+    return;
+  }
+  NEIGH_CB(skb).age = sched_next;
+  NEIGH_CB(skb).same_flow = true;
+  if (timer_pending(timer) && time_before(timer.expires, sched_next)) sched_next = timer.expires;
+  skb_dst_drop(skb);
+  __skb_queue_tail(tbl.proxy_queue, skb);
+  p.qlen++;
+  mod_timer(timer, sched_next);
 }
 
 /** A new entry; null when the table is full. */
@@ -769,6 +833,8 @@ export function neigh_parms_alloc(dev: net_device, tbl: neigh_table): neigh_parm
   p.gc_staletime = from.gc_staletime;
   p.queue_len_bytes = from.queue_len_bytes;
   p.locktime = from.locktime;
+  p.proxy_delay = from.proxy_delay;
+  p.proxy_qlen = from.proxy_qlen;
   p.reachable_time = neigh_rand_reach_time(p.base_reachable_time);
   tbl.parms_list.push(p);
   return p;
@@ -791,6 +857,9 @@ export function neigh_table_init(index: number, tbl: neigh_table): void {
   neigh_hash_alloc(tbl, 3);
   tbl.entries = 0;
   tbl.stats = new neigh_statistics();
+  tbl.parms = new neigh_parms(tbl, null);
+  skb_queue_head_init(tbl.proxy_queue);
+  timer_setup(tbl.proxy_timer, neigh_proxy_process, 0);
   tbl.parms.reachable_time = neigh_rand_reach_time(tbl.parms.base_reachable_time);
   tbl.parms_list.length = 0;
   tbl.parms_list.push(tbl.parms);

@@ -19,10 +19,11 @@ import {
   MAX_SKB_FRAGS,
   skb_can_coalesce,
   skb_fill_page_desc,
+  SKB_TRUESIZE,
 } from "../../include/linux/skbuff.ts";
 import type { sk_buff, ubuf_info } from "../../include/linux/skbuff.ts";
 import { iov_iter_advance, next_iovec } from "../../include/linux/uio.ts";
-import { SOCK_DEAD, sock_flag, sock_hold } from "../../include/net/sock.ts";
+import { SOCK_DEAD, sock_flag, sock_hold, sock_net } from "../../include/net/sock.ts";
 import type { sock } from "../../include/net/sock.ts";
 import { EEXIST, EMSGSIZE } from "../../include/uapi/asm-generic/errno.ts";
 import { alloc_skb, net_zcopy_get, net_zcopy_put, skb_zcopy, skb_zcopy_set } from "./skbuff.ts";
@@ -56,8 +57,21 @@ export function uarg_to_msgzc(uarg: ubuf_info): ubuf_info_msgzc {
 /** One completion stands for no more bytes than these. */
 const MSG_ZEROCOPY_BYTE_LIMIT = 512 * 1024;
 
-/** A completion for the next send of sk. @differs the notification's skb is made when it is needed */
-export function msg_zerocopy_alloc(sk: sock, size: number): ubuf_info {
+/** What a notification takes of net.core.optmem_max, from the send until it is read. */
+const MSG_ZEROCOPY_TRUESIZE = SKB_TRUESIZE(256);
+
+/** A notification is read, or not needed. */
+function sock_ofree(skb: sk_buff): void {
+  (skb.sk as sock).sk_omem_alloc -= MSG_ZEROCOPY_TRUESIZE;
+}
+
+/**
+ * A completion for the next send of sk; null where too many are waited for or wait to be read.
+ * @differs the notification's skb is made when it is needed
+ */
+export function msg_zerocopy_alloc(sk: sock, size: number): ubuf_info | null {
+  if (sk.sk_omem_alloc + SKB_TRUESIZE(0) > sock_net(sk).core.sysctl_optmem_max) return null;
+  sk.sk_omem_alloc += MSG_ZEROCOPY_TRUESIZE;
   const uarg = new ubuf_info_msgzc(sk, sk.sk_zckey, size);
   sk.sk_zckey = (sk.sk_zckey + 1) | 0;
   sock_hold(sk);
@@ -95,6 +109,7 @@ function skb_zerocopy_notify_extend(skb: sk_buff, lo: number, len: number): bool
 
 function __msg_zerocopy_callback(uarg: ubuf_info_msgzc): void {
   const sk = uarg.sk;
+  let queued = false;
   uarg.page = null;
   if (uarg.len !== 0 && !sock_flag(sk, SOCK_DEAD)) {
     const code = uarg.zerocopy ? 0 : SO_EE_CODE_ZEROCOPY_COPIED;
@@ -112,10 +127,14 @@ function __msg_zerocopy_callback(uarg: ubuf_info_msgzc): void {
       serr.ee_code = code;
       serr.ee_info = uarg.id;
       serr.ee_data = (uarg.id + uarg.len - 1) | 0;
+      skb.sk = sk;
+      skb.destructor = sock_ofree;
       __skb_queue_tail(q, skb);
+      queued = true;
     }
     sk.sk_error_report(sk);
   }
+  if (!queued) sk.sk_omem_alloc -= MSG_ZEROCOPY_TRUESIZE;
   sock_put(sk);
 }
 

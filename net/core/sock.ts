@@ -338,6 +338,7 @@ export function sk_clone_lock(sk: sock): sock | null {
   newsk.sk_userlocks = sk.sk_userlocks & ~SOCK_BINDPORT_LOCK;
   newsk.sk_frag = null;
   newsk.sk_zckey = 0;
+  newsk.sk_omem_alloc = 0;
   sock_reset_flag(newsk, SOCK_DONE);
   newsk.sk_err = 0;
   newsk.sk_err_soft = 0;
@@ -406,6 +407,7 @@ export function sock_init_data(sock: socket | null, sk: sock): void {
   sk.sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;
   sk.sk_stamp = -1;
   sk.sk_zckey = 0;
+  sk.sk_omem_alloc = 0;
   sk.sk_max_pacing_rate = PACING_UNLIMITED;
   sk.sk_pacing_rate = PACING_UNLIMITED;
   sk.sk_pacing_shift = 10;
@@ -821,6 +823,12 @@ export function sock_rfree(skb: sk_buff): void {
   const len = skb.truesize;
   sk.sk_backlog.rmem_alloc -= len;
   sk_mem_uncharge(sk, len);
+}
+
+/** Whether size bytes may be kept for a program's call, by net.core.optmem_max. @differs allocates nothing */
+export function sock_kmalloc(sk: sock, size: number): boolean {
+  const { sysctl_optmem_max } = sock_net(sk).core;
+  return size <= sysctl_optmem_max && sk.sk_omem_alloc + size < sysctl_optmem_max;
 }
 
 /** Drops skb's reference to its socket. */

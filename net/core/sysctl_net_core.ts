@@ -7,6 +7,7 @@ import { IFNAMSIZ } from "../../include/linux/netdevice.ts";
 import type { net } from "../../include/net/net_namespace.ts";
 import { SOCK_MIN_RCVBUF, SOCK_MIN_SNDBUF } from "../../include/net/sock.ts";
 import {
+  INT_MAX,
   proc_dointvec,
   proc_dointvec_minmax,
   proc_dostring,
@@ -28,14 +29,35 @@ const gro = {
   },
 };
 
+/** dev_weight and its biases: what follows from them is what acts. */
+function proc_do_dev_weight(
+  name: "dev_weight" | "dev_weight_rx_bias" | "dev_weight_tx_bias",
+): ctl_table {
+  const entry = proc_dointvec_minmax(name, core, name, 1);
+  return {
+    ...entry,
+    write(n, text) {
+      const err = entry.write(n, text);
+      if (err !== 0) return err;
+      const c = n.core;
+      c.dev_rx_weight = Math.min(c.dev_weight * c.dev_weight_rx_bias, INT_MAX);
+      c.dev_tx_weight = Math.min(c.dev_weight * c.dev_weight_tx_bias, INT_MAX);
+      return 0;
+    },
+  };
+}
+
 const netns_core_table: readonly ctl_table[] = [
   proc_dointvec_minmax("wmem_max", core, "sysctl_wmem_max", SOCK_MIN_SNDBUF),
   proc_dointvec_minmax("rmem_max", core, "sysctl_rmem_max", SOCK_MIN_RCVBUF),
   proc_dointvec_minmax("wmem_default", core, "sysctl_wmem_default", SOCK_MIN_SNDBUF),
   proc_dointvec_minmax("rmem_default", core, "sysctl_rmem_default", SOCK_MIN_RCVBUF),
   proc_dointvec("netdev_max_backlog", core, "sysctl_netdev_max_backlog"),
-  proc_dointvec("optmem_max", core, "sysctl_optmem_max"),
-  proc_dointvec_minmax("tstamp_allow_data", core, "sysctl_tstamp_allow_data", 0, 1),
+  proc_dointvec_minmax("optmem_max", core, "sysctl_optmem_max", 0),
+  proc_do_dev_weight("dev_weight"),
+  proc_do_dev_weight("dev_weight_rx_bias"),
+  proc_do_dev_weight("dev_weight_tx_bias"),
+  proc_dointvec("netdev_tstamp_prequeue", core, "netdev_tstamp_prequeue"),
   proc_dointvec("netdev_budget", core, "netdev_budget"),
   proc_dointvec_minmax("netdev_budget_usecs", core, "netdev_budget_usecs", 0),
   proc_dostring(

@@ -7,9 +7,12 @@
 import { IS_ERR } from "../../include/linux/err.ts";
 import {
   __in_dev_get_rcu,
+  IN_DEV_ARP_EVICT_NOCARRIER,
   IN_DEV_FORWARD,
+  IN_DEV_MEDIUM_ID,
   IN_DEV_ORCONF,
   IN_DEV_PROXY_ARP,
+  IN_DEV_PROXY_ARP_PVLAN,
   IN_DEV_ROUTE_LOCALNET,
 } from "../../include/linux/inetdevice.ts";
 import type { in_device, ipv4_devconf } from "../../include/linux/inetdevice.ts";
@@ -26,6 +29,7 @@ import {
   NETDEV_DOWN,
   NETDEV_UNREGISTER,
   NETDEV_UP,
+  netif_carrier_ok,
 } from "../../include/linux/netdevice.ts";
 import type { net_device, packet_type } from "../../include/linux/netdevice.ts";
 import { NOTIFY_DONE } from "../../include/linux/notifier.ts";
@@ -36,6 +40,7 @@ import {
   PACKET_HOST,
   PACKET_LOOPBACK,
   PACKET_OTHERHOST,
+  skb_dst_drop,
   skb_dst_set,
   skb_reserve,
   skb_reset_network_header,
@@ -116,6 +121,7 @@ import {
   neigh_add,
   NEIGH_ARP_TABLE,
   neigh_carrier_down,
+  NEIGH_CB,
   neigh_changeaddr,
   neigh_connected_output,
   neigh_delete,
@@ -127,6 +133,7 @@ import {
   neigh_resolve_output,
   neigh_table_init,
   neigh_update,
+  pneigh_enqueue,
 } from "../core/neighbour.ts";
 import {
   alloc_skb,
@@ -363,9 +370,26 @@ function arp_filter(sip: number, tip: number, dev: net_device): boolean {
   return true;
 }
 
-/** proxy_arp: we answer for a host behind another device. */
+/** proxy_arp: we answer for a host behind another device, of another medium. */
 function arp_fwd_proxy(in_dev: in_device, dev: net_device, rt: rtable): boolean {
-  return rt.dev !== dev && IN_DEV_PROXY_ARP(in_dev);
+  if (rt.dev === dev || !IN_DEV_PROXY_ARP(in_dev)) return false;
+  const imi = IN_DEV_MEDIUM_ID(in_dev);
+  if (imi === 0) return true;
+  if (imi === -1) return false;
+  const out_dev = __in_dev_get_rcu(rt.dev);
+  const omi = out_dev !== null ? IN_DEV_MEDIUM_ID(out_dev) : -1;
+  return omi !== imi && omi !== -1;
+}
+
+/** proxy_arp_pvlan: we answer for another host on the device's own link. @rfc 3069 */
+function arp_fwd_pvlan(
+  in_dev: in_device,
+  dev: net_device,
+  rt: rtable,
+  sip: number,
+  tip: number,
+): boolean {
+  return rt.dev === dev && sip !== tip && IN_DEV_PROXY_ARP_PVLAN(in_dev);
 }
 
 /** Bytes of an ARP packet of the device. */
@@ -449,7 +473,12 @@ function arp_reply(dev: net_device, sip: number, tip: number, sha: Uint8Array): 
   arp_send_dst(ARPOP_REPLY, ETH_P_ARP, sip, dev, tip, sha, dev.dev_addr, sha, null);
 }
 
-/** Answers a question where it is for us; false where it is not, and may still teach us something. @local */
+/** What arp_process_request() says: the question is not for us and may still teach us something; it is done; it waits. */
+const ARP_REQUEST_OTHER = 0;
+const ARP_REQUEST_DONE = 1;
+const ARP_REQUEST_QUEUED = 2;
+
+/** Answers a question where it is for us, now or later: ARP_REQUEST_*. @local */
 function arp_process_request(
   n: net,
   skb: sk_buff,
@@ -457,34 +486,49 @@ function arp_process_request(
   sip: number,
   tip: number,
   sha: Uint8Array,
-): boolean {
+): number {
   const dev = in_dev.dev;
   // Somebody checks whether an address is free. @rfc 2131 2.2
   if (sip === 0) {
     if (
       inet_addr_type_dev_table(n, dev, tip) === RTN_LOCAL && !arp_ignore(in_dev, sip, tip)
     ) arp_send_dst(ARPOP_REPLY, ETH_P_ARP, sip, dev, tip, sha, dev.dev_addr, sha, null);
-    return true;
+    return ARP_REQUEST_DONE;
   }
-  if (ip_route_input_noref(skb, tip, sip, 0, dev) !== 0) return false;
+  if (ip_route_input_noref(skb, tip, sip, 0, dev) !== 0) return ARP_REQUEST_OTHER;
   const rt = skb_rtable(skb)!;
   if (rt.rt_type === RTN_LOCAL) {
     if (
       !arp_ignore(in_dev, sip, tip) &&
       !(IN_DEV_ORCONF(in_dev, "arp_filter") && arp_filter(sip, tip, dev))
     ) arp_reply(dev, sip, tip, sha);
-    return true;
+    return ARP_REQUEST_DONE;
   }
   if (
-    IN_DEV_FORWARD(in_dev) && rt.rt_type === RTN_UNICAST && arp_fwd_proxy(in_dev, dev, rt)
+    IN_DEV_FORWARD(in_dev) && rt.rt_type === RTN_UNICAST &&
+    (arp_fwd_proxy(in_dev, dev, rt) || arp_fwd_pvlan(in_dev, dev, rt, sip, tip))
   ) {
-    arp_reply(dev, sip, tip, sha);
-    return true;
+    const parms = in_dev.arp_parms ?? arp_tbl.parms;
+    if (
+      NEIGH_CB(skb).same_flow || skb.pkt_type === PACKET_HOST || parms.proxy_delay === 0
+    ) {
+      arp_reply(dev, sip, tip, sha);
+      return ARP_REQUEST_DONE;
+    }
+    neigh_event_ns(arp_tbl, sha, sip, dev);
+    pneigh_enqueue(arp_tbl, parms, skb);
+    return ARP_REQUEST_QUEUED;
   }
-  return false;
+  return ARP_REQUEST_OTHER;
 }
 
-/** An ARP packet whose lengths are right. @differs proxies answer at once, without proxy_delay */
+/** A question that waited for a proxy's answer. */
+function parp_redo(skb: sk_buff): void {
+  skb_dst_drop(skb);
+  arp_process((skb.dev as net_device).nd_net, null, skb);
+}
+
+/** An ARP packet whose lengths are right. */
 function arp_process(n: net, _sk: sock | null, skb: sk_buff): number {
   const dev = skb.dev!;
   const in_dev = __in_dev_get_rcu(dev);
@@ -520,9 +564,11 @@ function arp_process(n: net, _sk: sock | null, skb: sk_buff): number {
     return arp_free_skb(skb, SKB_DROP_REASON_IP_INVALID_SOURCE);
   }
 
-  if (
-    (ar_op === ARPOP_REQUEST && arp_process_request(n, skb, in_dev, sip, tip, sha)) || sip === 0
-  ) {
+  const request = ar_op === ARPOP_REQUEST
+    ? arp_process_request(n, skb, in_dev, sip, tip, sha)
+    : ARP_REQUEST_OTHER;
+  if (request === ARP_REQUEST_QUEUED) return NET_RX_SUCCESS;
+  if (request === ARP_REQUEST_DONE || sip === 0) {
     consume_skb(skb);
     return NET_RX_SUCCESS;
   }
@@ -579,6 +625,7 @@ export function arp_rcv(
   if (arp.ar_hln !== dev.addr_len || arp.ar_pln !== 4) {
     return arp_free_skb(skb, SKB_DROP_REASON_PKT_TOO_SMALL);
   }
+  NEIGH_CB(skb).same_flow = false;
   return arp_process(dev.nd_net, null, skb);
 }
 
@@ -704,6 +751,9 @@ function arp_netdev_event(
       break;
     case NETDEV_CHANGE:
       if ((dev.flags & IFF_NOARP) !== 0) neigh_changeaddr(arp_tbl, dev);
+      if (!netif_carrier_ok(dev) && (in_dev === null || IN_DEV_ARP_EVICT_NOCARRIER(in_dev))) {
+        neigh_carrier_down(arp_tbl, dev);
+      }
       break;
     case NETDEV_DOWN:
     case NETDEV_UNREGISTER:
@@ -753,6 +803,7 @@ export function arp_init(): void {
   arp_tbl.gc_thresh1 = 128;
   arp_tbl.gc_thresh2 = 512;
   arp_tbl.gc_thresh3 = 1024;
+  arp_tbl.proxy_redo = parp_redo;
   neigh_table_init(NEIGH_ARP_TABLE, arp_tbl);
   dev_add_pack(arp_packet_type);
   register_pernet_subsys(arp_net_ops);

@@ -24,6 +24,7 @@ import {
 import { neigh_event_send, neigh_lookup } from "../core/neighbour.ts";
 import { init_net, net_ns_init } from "../core/net_namespace.ts";
 import { dev_alloc_skb, kfree_skb, nr_skbs_alive, skb_init, skb_put_data } from "../core/skbuff.ts";
+import { netif_carrier_off, netif_carrier_on } from "../sched/sch_generic.ts";
 import { eth_type_trans } from "../ethernet/eth.ts";
 import { __neigh_lookup } from "../core/neighbour.ts";
 import { arp_init, arp_ioctl, arp_seq_show, arp_tbl } from "./arp.ts";
@@ -165,6 +166,64 @@ Deno.test("arp_process() obeys arp_ignore 8", () => {
   t.dev.ip_ptr!.cnf.arp_ignore = 8;
   t.receive(frame(everybody, ARPOP_REQUEST, peer_ha, PEER, new Uint8Array(6), US));
   assertEquals(t.sent, []);
+});
+
+/** A router with proxy_arp_pvlan: is asked for a host of the asker's own link. */
+function pvlan(t: arp_test): () => void {
+  const { cnf } = t.dev.ip_ptr!;
+  cnf.forwarding = cnf.proxy_arp_pvlan = 1;
+  return () => t.receive(frame(everybody, ARPOP_REQUEST, peer_ha, PEER, new Uint8Array(6), OTHER));
+}
+
+Deno.test("pneigh_enqueue() has a proxy answer within proxy_delay, so that the host itself may come first", async () => {
+  using t = new arp_test();
+  const ask = pvlan(t);
+  ask();
+  ask();
+  assertEquals(t.sent, []);
+  await t.machine.advance(800);
+  const answer = frame(peer_ha, ARPOP_REPLY, our_ha, OTHER, peer_ha, PEER);
+  assertEquals(t.sent, [answer, answer]);
+  assertEquals(t.dev.ip_ptr!.arp_parms!.qlen, 0);
+});
+
+Deno.test("pneigh_enqueue() keeps no more than proxy_qlen questions, and none of a device that goes", async () => {
+  using t = new arp_test();
+  const ask = pvlan(t);
+  t.dev.ip_ptr!.arp_parms!.proxy_qlen = 1;
+  for (let i = 0; i < 3; i++) ask();
+  assertEquals(t.dev.ip_ptr!.arp_parms!.qlen, 2);
+  dev_change_flags(t.dev, t.dev.flags & ~IFF_UP);
+  assertEquals(t.dev.ip_ptr!.arp_parms!.qlen, 0);
+  await t.machine.advance(1000);
+  assertEquals(t.sent, []);
+});
+
+Deno.test("arp_process() of a proxy without proxy_delay, or asked directly, answers at once", () => {
+  using t = new arp_test();
+  const ask = pvlan(t);
+  t.receive(frame(our_ha, ARPOP_REQUEST, peer_ha, PEER, new Uint8Array(6), OTHER));
+  assertEquals(t.sent.length, 1);
+  t.dev.ip_ptr!.arp_parms!.proxy_delay = 0;
+  ask();
+  assertEquals(t.sent.length, 2);
+});
+
+Deno.test("arp_netdev_event() forgets neighbours with the carrier, but without arp_evict_nocarrier", async () => {
+  using t = new arp_test();
+  const learn = () =>
+    t.receive(frame(everybody, ARPOP_REQUEST, peer_ha, PEER, new Uint8Array(6), US));
+  learn();
+  t.dev.ip_ptr!.cnf.arp_evict_nocarrier = 0;
+  netif_carrier_off(t.dev);
+  await t.machine.advance(2000);
+  assertEquals(t.neigh(PEER)?.nud_state, NUD_STALE);
+  netif_carrier_on(t.dev);
+  await t.machine.advance(2000);
+  t.dev.ip_ptr!.cnf.arp_evict_nocarrier = 1;
+  netif_carrier_off(t.dev);
+  await t.machine.advance(2000);
+  assertEquals(t.neigh(PEER), null);
 });
 
 Deno.test("arp_rcv() drops packets that are too short or of other lengths", () => {

@@ -11,12 +11,14 @@ import {
 } from "../../include/linux/notifier.ts";
 import type { notifier_block } from "../../include/linux/notifier.ts";
 import {
+  IN_DEV_PROMOTE_SECONDARIES,
   in_device,
   in_ifaddr,
   inet_ifa_match,
   inet_make_mask,
   inet_mask_len,
 } from "../../include/linux/inetdevice.ts";
+import type { ipv4_devconf } from "../../include/linux/inetdevice.ts";
 import {
   IFF_BROADCAST,
   IFF_LOOPBACK,
@@ -140,23 +142,35 @@ function ifa_unlink(in_dev: in_device, ifa: in_ifaddr): void {
   }
 }
 
-/** Takes an address away, and with a primary one the secondaries of its subnet. */
-export function inet_del_ifa(in_dev: in_device, ifa1: in_ifaddr): void {
-  if ((ifa1.ifa_flags & IFA_F_SECONDARY) === 0) {
-    for (let ifa = ifa1.ifa_next; ifa !== null;) {
-      const next: in_ifaddr | null = ifa.ifa_next;
-      if (
-        (ifa.ifa_flags & IFA_F_SECONDARY) !== 0 && ifa.ifa_mask === ifa1.ifa_mask &&
-        inet_ifa_match(ifa1.ifa_address, ifa)
-      ) {
-        ifa_unlink(in_dev, ifa);
-        blocking_notifier_call_chain(inetaddr_chain, NETDEV_DOWN, ifa);
-      }
-      ifa = next;
-    }
+/** The secondary addresses of a primary one, in order. @local */
+function inet_secondaries(ifa1: in_ifaddr): in_ifaddr[] {
+  const out: in_ifaddr[] = [];
+  if ((ifa1.ifa_flags & IFA_F_SECONDARY) !== 0) return out;
+  for (let ifa = ifa1.ifa_next; ifa !== null; ifa = ifa.ifa_next) {
+    if (
+      (ifa.ifa_flags & IFA_F_SECONDARY) !== 0 && ifa.ifa_mask === ifa1.ifa_mask &&
+      inet_ifa_match(ifa1.ifa_address, ifa)
+    ) out.push(ifa);
   }
-  ifa_unlink(in_dev, ifa1);
-  blocking_notifier_call_chain(inetaddr_chain, NETDEV_DOWN, ifa1);
+  return out;
+}
+
+/** An address goes; those who follow addresses are told. @local */
+function ifa_down(in_dev: in_device, ifa: in_ifaddr): void {
+  ifa_unlink(in_dev, ifa);
+  blocking_notifier_call_chain(inetaddr_chain, NETDEV_DOWN, ifa);
+}
+
+/**
+ * Takes an address away, and with a primary one the secondaries of its subnet; but with promote_secondaries the first
+ * of them takes its place. @differs the secondaries go and come again, by the chain
+ */
+export function inet_del_ifa(in_dev: in_device, ifa1: in_ifaddr): void {
+  const secondaries = inet_secondaries(ifa1);
+  for (const ifa of secondaries) ifa_down(in_dev, ifa);
+  ifa_down(in_dev, ifa1);
+  if (in_dev.dead || !IN_DEV_PROMOTE_SECONDARIES(in_dev)) return;
+  for (const ifa of secondaries) inet_insert_ifa(ifa);
 }
 
 /** Adds an address, ordered by scope and secondaries last; 0, -EEXIST or -EINVAL. */
@@ -192,6 +206,7 @@ export function inet_insert_ifa(ifa: in_ifaddr): number {
 export function inet_set_ifa(dev: net_device, ifa: in_ifaddr): number {
   const in_dev = dev.ip_ptr;
   if (in_dev === null) return -ENODEV;
+  ipv4_devconf_setall(in_dev);
   ifa.ifa_dev = in_dev;
   if (ipv4_is_loopback(ifa.ifa_local)) ifa.ifa_scope = RT_SCOPE_HOST;
   return inet_insert_ifa(ifa);
@@ -464,6 +479,19 @@ const ip_netdev_notifier: notifier_block<net_device> = {
   next: null,
   priority: 0,
 };
+
+/** A device with an address has its switches for good: "default" is for those that come. */
+function ipv4_devconf_setall(in_dev: in_device): void {
+  for (const key of Object.keys(in_dev.cnf)) in_dev.cnf_state.add(key as keyof ipv4_devconf);
+}
+
+/** "default" has changed: so do the devices for which this switch was not set. */
+export function devinet_copy_dflt_conf(n: net, key: keyof ipv4_devconf): void {
+  for (const dev of n.dev_base_head) {
+    const in_dev = dev.ip_ptr;
+    if (in_dev !== null && !in_dev.cnf_state.has(key)) in_dev.cnf[key] = n.ipv4.devconf_dflt[key];
+  }
+}
 
 /** Switches forwarding for all devices and those to come to what devconf_all says. */
 export function inet_forward_change(n: net): void {

@@ -8,7 +8,7 @@
 // The trie compresses paths, not levels: a node stands for a prefix that has routes, or for a fork.
 
 import { IS_ERR } from "../../include/linux/err.ts";
-import { inet_make_mask } from "../../include/linux/inetdevice.ts";
+import { inet_make_mask, ip_ignore_linkdown } from "../../include/linux/inetdevice.ts";
 import type { flowi4 } from "../../include/net/flow.ts";
 import { FA_S_ACCESSED, fib_alias, fib_props, key_vector } from "../../include/net/ip_fib.ts";
 import { FIB_LOOKUP_IGNORE_LINKSTATE } from "../../include/net/ip_fib.ts";
@@ -213,13 +213,10 @@ export function fib_lookup_good_nhc(
   if ((nhc.fib_nh_flags & RTNH_F_DEAD) !== 0) return false;
   if (
     (nhc.fib_nh_flags & RTNH_F_LINKDOWN) !== 0 &&
-    (fib_flags & FIB_LOOKUP_IGNORE_LINKSTATE) === 0 && ignore_routes_with_linkdown
+    (fib_flags & FIB_LOOKUP_IGNORE_LINKSTATE) === 0 && ip_ignore_linkdown(nhc.fib_nh_dev!)
   ) return false;
   return flp.flowi4_oif === 0 || flp.flowi4_oif === nhc.fib_nh_oif;
 }
-
-/** net.ipv4.conf.all.ignore_routes_with_linkdown, off as by default. */
-const ignore_routes_with_linkdown = false;
 
 /** Looks flp.daddr up: 0 and res, -EAGAIN where no route fits, or the error that the route stands for. */
 export function fib_table_lookup(

@@ -12,11 +12,15 @@ import type { net, pernet_operations } from "../../include/net/net_namespace.ts"
 import { rb_erase, rb_insert_color } from "../../lib/rbtree.ts";
 import { register_pernet_subsys } from "../core/net_namespace.ts";
 
-/** A tree this large may throw out what was used lately too. */
-const inet_peer_threshold = 65536 + 128;
-/** Jiffies that a peer stays unused: from a full tree, from an empty one. */
-const inet_peer_minttl = 120 * 1000;
-const inet_peer_maxttl = 10 * 60 * 1000;
+/** net.ipv4.inet_peer_* of all hosts. @local */
+export const inet_peer_sysctls: { threshold: number; minttl: number; maxttl: number } = {
+  /** A tree this large may throw out what was used lately too. */
+  threshold: 65536 + 128,
+  /** Jiffies that a peer stays unused: from a full tree, from an empty one. */
+  minttl: 120 * 1000,
+  maxttl: 10 * 60 * 1000,
+};
+const inet_peer_defaults = { ...inet_peer_sysctls };
 const PEER_MAX_GC = 32;
 
 /** Peers met on the last walk down, to be looked at by inet_peer_gc(). */
@@ -28,8 +32,9 @@ export function inet_peer_base_init(bp: inet_peer_base): void {
 }
 
 function inet_peer_gc(base: inet_peer_base, gc_cnt: number): void {
-  const ttl = base.total >= inet_peer_threshold ? 0 : inet_peer_maxttl - Math.floor(
-    (inet_peer_maxttl - inet_peer_minttl) / 1000 * base.total / inet_peer_threshold * 1000,
+  const { threshold, minttl, maxttl } = inet_peer_sysctls;
+  const ttl = base.total >= threshold ? 0 : maxttl - Math.floor(
+    (maxttl - minttl) / 1000 * base.total / threshold * 1000,
   );
   for (let i = 0; i < gc_cnt; i++) {
     const p = gc_stack[i]!;
@@ -129,5 +134,6 @@ function ipv4_inetpeer_exit(n: net): void {
 const ipv4_inetpeer_ops: pernet_operations = { init: ipv4_inetpeer_init, exit: ipv4_inetpeer_exit };
 
 export function inet_initpeers(): void {
+  Object.assign(inet_peer_sysctls, inet_peer_defaults);
   register_pernet_subsys(ipv4_inetpeer_ops);
 }

@@ -284,3 +284,42 @@ Deno.test("ip_forward() does not forward what was broadcast on the link", async 
   await t.m.sim!.advance(100);
   assertEquals(lines, []);
 });
+
+Deno.test("arp_fwd_proxy() answers for what is behind another device of another medium", async () => {
+  await using t = new row();
+  const conf = (name: string, v: number) =>
+    assertEquals(proc_sys_write(t.r.net, `net.ipv4.conf.${name}`, String(v)), 0);
+  conf("eth0.proxy_arp", 1);
+  conf("eth0.medium_id", 1);
+  echo(t);
+  // For a, c is on its own link.
+  t.a.route_del("default", R);
+  t.a.route_add("203.0.113.0/24", undefined, "eth0");
+  const fd = t.udp(C);
+  const ask = async () => {
+    t.ua.sys_send(fd, new Uint8Array(1), 1, 0);
+    await t.m.sim!.advance(4000);
+    return t.recv(fd);
+  };
+  for (const id of [1, -1]) {
+    conf("eth1.medium_id", id);
+    assertEquals(await ask(), -EAGAIN, `medium ${id}`);
+  }
+  conf("eth1.medium_id", 2);
+  assertEquals(await ask(), 1);
+});
+
+Deno.test("ip_error() of a router spends error_cost of error_burst on each", async () => {
+  await using t = new row();
+  assertEquals(proc_sys_write(t.r.net, "net.ipv4.route.error_burst", "2000"), 0);
+  assertEquals(proc_sys_write(t.r.net, "net.ipv4.route.error_cost", "1000"), 0);
+  assertEquals(proc_sys_write(t.r.net, "net.ipv4.icmp_ratemask", "0"), 0);
+  await t.m.sim!.advance(10_000);
+  const fd = t.udp();
+  t.ua.sys_setsockopt(fd, SOL_IP, IP_RECVERR, int(1));
+  for (let i = 0; i < 5; i++) {
+    t.ua.sys_sendto(fd, new Uint8Array(1), 1, 0, sin("192.0.2.1"));
+    await t.m.sim!.advance(10);
+  }
+  assertEquals(t.count(t.r, "IcmpOutDestUnreachs"), 2);
+});

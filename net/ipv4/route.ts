@@ -12,6 +12,7 @@ import {
   __in_dev_get_rcu,
   IN_DEV_FORWARD,
   IN_DEV_ORCONF,
+  IN_DEV_PROXY_ARP_PVLAN,
   IN_DEV_ROUTE_LOCALNET,
   IN_DEV_RX_REDIRECTS,
   IN_DEV_SEC_REDIRECTS,
@@ -150,13 +151,24 @@ import { fib_select_path, ip_fib_check_default } from "./fib_semantics.ts";
 import { inet_getpeer_v4 } from "./inetpeer.ts";
 
 const HZ = 1000;
-const ip_rt_redirect_number = 9;
-const ip_rt_redirect_load = HZ / 50;
-const ip_rt_redirect_silence = (HZ / 50) << (9 + 1);
-const ip_rt_error_cost = HZ;
-const ip_rt_error_burst = 5 * HZ;
-/** Jiffies that a gateway learned by a redirect is believed. */
-const ip_rt_gc_timeout = 300 * HZ;
+/** net.ipv4.route.* of all hosts. Times in jiffies. @local */
+export const ip_rt: {
+  redirect_number: number;
+  redirect_load: number;
+  redirect_silence: number;
+  error_cost: number;
+  error_burst: number;
+  /** That a gateway learned by a redirect is believed. */
+  gc_timeout: number;
+} = {
+  redirect_number: 9,
+  redirect_load: HZ / 50,
+  redirect_silence: (HZ / 50) << (9 + 1),
+  error_cost: HZ,
+  error_burst: 5 * HZ,
+  gc_timeout: 300 * HZ,
+};
+const ip_rt_defaults = { ...ip_rt };
 const INADDR_ALLHOSTS_GROUP = 0xe0000001 | 0;
 
 type dst_input_t = (skb: sk_buff) => number;
@@ -595,7 +607,7 @@ function __ip_do_redirect(rt: rtable, skb: sk_buff, fl4: flowi4, kill_route: boo
   const res = redirect_res;
   if (fib_lookup(n, fl4, res, 0) === 0) {
     fib_select_path(n, res, fl4, skb);
-    update_or_create_fnhe(res.nhc!, fl4.daddr, new_gw, 0, false, jiffies + ip_rt_gc_timeout);
+    update_or_create_fnhe(res.nhc!, fl4.daddr, new_gw, 0, false, jiffies + ip_rt.gc_timeout);
   }
   if (kill_route) rt.obsolete = DST_OBSOLETE_KILL;
 }
@@ -631,17 +643,17 @@ export function ip_rt_send_redirect(skb: sk_buff): void {
     icmp_send(skb, ICMP_REDIRECT, ICMP_REDIR_HOST, gw);
     return;
   }
-  if (time_after(jiffies, (peer.rate_last + ip_rt_redirect_silence) | 0)) {
+  if (time_after(jiffies, (peer.rate_last + ip_rt.redirect_silence) | 0)) {
     peer.rate_tokens = 0;
     peer.n_redirects = 0;
   }
-  if (peer.n_redirects >= ip_rt_redirect_number) {
+  if (peer.n_redirects >= ip_rt.redirect_number) {
     peer.rate_last = jiffies;
     return;
   }
   if (
     peer.n_redirects === 0 ||
-    time_after(jiffies, (peer.rate_last + (ip_rt_redirect_load << peer.n_redirects)) | 0)
+    time_after(jiffies, (peer.rate_last + (ip_rt.redirect_load << peer.n_redirects)) | 0)
   ) {
     icmp_send(skb, ICMP_REDIRECT, ICMP_REDIR_HOST, gw);
     peer.rate_last = jiffies;
@@ -687,11 +699,11 @@ export function ip_error(skb: sk_buff): number {
     if (peer !== null) {
       peer.rate_tokens = Math.min(
         peer.rate_tokens + ((jiffies - peer.rate_last) >>> 0),
-        ip_rt_error_burst,
+        ip_rt.error_burst,
       );
       peer.rate_last = jiffies;
-      if (peer.rate_tokens < ip_rt_error_cost) break out;
-      peer.rate_tokens -= ip_rt_error_cost;
+      if (peer.rate_tokens < ip_rt.error_cost) break out;
+      peer.rate_tokens -= ip_rt.error_cost;
     }
     icmp_send(skb, ICMP_DEST_UNREACH, code, 0);
   }
@@ -962,8 +974,8 @@ function __mkroute_input(
     skb.protocol === ETH_P_IP &&
     (IN_DEV_SHARED_MEDIA(out_in_dev) || inet_addr_onlink(out_in_dev, saddr, nhc.fib_nh_gw4))
   ) IPCB(skb).flags |= IPSKB_DOREDIRECT;
-  // ARP asks whether to answer for daddr: not on the link that it is on itself.
-  if (skb.protocol !== ETH_P_IP && out_in_dev === in_dev) {
+  // ARP asks whether to answer for daddr: not on the link that it is on itself, if its hosts hear each other.
+  if (skb.protocol !== ETH_P_IP && out_in_dev === in_dev && !IN_DEV_PROXY_ARP_PVLAN(in_dev)) {
     return -EINVAL;
   }
   const fnhe = find_exception(nhc, daddr);
@@ -1439,6 +1451,7 @@ export function ip_route_newports(
 
 /** Fresh generators and tables, and what routing is made of. From ip_init(). */
 export function ip_rt_init(): number {
+  Object.assign(ip_rt, ip_rt_defaults);
   get_random_bytes(new Uint8Array(ip_idents.buffer));
   ip_tstamps.fill(0);
   siphash_key_random(ip_id_key);

@@ -7,6 +7,7 @@
 import type { ctl_dir } from "../../fs/proc/proc_sysctl.ts";
 import { register_net_sysctl, register_net_sysctl_dir } from "../../fs/proc/proc_sysctl.ts";
 import type { ipv4_devconf } from "../../include/linux/inetdevice.ts";
+import { SKB_TRUESIZE } from "../../include/linux/skbuff.ts";
 import type { ctl_table } from "../../include/linux/sysctl.ts";
 import type { fqdir } from "../../include/net/inet_frag.ts";
 import type { neigh_parms } from "../../include/net/neighbour.ts";
@@ -20,6 +21,7 @@ import {
   proc_dointvec_jiffies,
   proc_dointvec_minmax,
   proc_dointvec_ms_jiffies,
+  proc_dointvec_userhz_jiffies,
   proc_dostring,
   proc_dou8vec_minmax,
   proc_douintvec_minmax,
@@ -29,9 +31,13 @@ import {
   proc_vector,
   UINT_MAX,
 } from "../../kernel/sysctl.ts";
+import { init_net } from "../core/net_namespace.ts";
+import { neigh_rand_reach_time } from "../core/neighbour.ts";
 import { arp_tbl } from "./arp.ts";
-import { inet_forward_change } from "./devinet.ts";
+import { devinet_copy_dflt_conf, inet_forward_change } from "./devinet.ts";
 import { tcp_hashinfo } from "./inet_hashtables.ts";
+import { inet_peer_sysctls } from "./inetpeer.ts";
+import { ip_rt, rt_cache_flush } from "./route.ts";
 import {
   tcp_get_allowed_congestion_control,
   tcp_get_available_congestion_control,
@@ -46,6 +52,7 @@ import {
   TCP_FASTOPEN_KEY_MAX,
   tcp_fastopen_reset_cipher,
 } from "./tcp_fastopen.ts";
+import { udp_table } from "./udp.ts";
 
 const ipv4 = (n: net): net["ipv4"] => n.ipv4;
 const TCP_CA_BUF_MAX = 2048;
@@ -239,13 +246,43 @@ const ip_table: readonly ctl_table[] = [
   proc_ipfrag("ipfrag_max_dist", "sysctl_ipfrag_max_dist", "max_dist"),
 ];
 
+const route = (): typeof ip_rt => ip_rt;
+const peer = (): typeof inet_peer_sysctls => inet_peer_sysctls;
+
+const peer_table: readonly ctl_table[] = [
+  proc_dointvec("inet_peer_threshold", peer, "threshold"),
+  proc_dointvec_jiffies("inet_peer_minttl", peer, "minttl"),
+  proc_dointvec_jiffies("inet_peer_maxttl", peer, "maxttl"),
+];
+
+/** What Linux keeps for old settings, and reads nowhere: neither do we. */
+const legacy = { tcp_fack: 0, tcp_low_latency: 0, ipfrag_secret_interval: 0 };
+const legacy_of = (): typeof legacy => legacy;
+const legacy_table: readonly ctl_table[] = [
+  proc_dou8vec_minmax("tcp_fack", legacy_of, "tcp_fack"),
+  proc_dointvec("tcp_low_latency", legacy_of, "tcp_low_latency"),
+  proc_dointvec_jiffies("ipfrag_secret_interval", legacy_of, "ipfrag_secret_interval"),
+];
+
 const route_table: readonly ctl_table[] = [
+  proc_dointvec_jiffies("gc_timeout", route, "gc_timeout"),
+  proc_dointvec("redirect_load", route, "redirect_load"),
+  proc_dointvec("redirect_number", route, "redirect_number"),
+  proc_dointvec("redirect_silence", route, "redirect_silence"),
+  proc_dointvec("error_cost", route, "error_cost"),
+  proc_dointvec("error_burst", route, "error_burst"),
   proc_dointvec_minmax("min_pmtu", ipv4, "ip_rt_min_pmtu", 68),
   proc_dointvec_jiffies("mtu_expires", ipv4, "ip_rt_mtu_expires"),
   proc_dointvec("min_adv_mss", ipv4, "ip_rt_min_advmss"),
 ];
 
-const udp_table: readonly ctl_table[] = [
+/** The size of a table; negative where the host shares it with the first. @local */
+function hash_entries(n: net, entries: number): string {
+  return String(n === init_net ? entries : -entries);
+}
+
+const udp_sysctls: readonly ctl_table[] = [
+  proc_readonly("udp_hash_entries", (n) => hash_entries(n, udp_table.mask + 1)),
   proc_dou8vec_minmax("udp_early_demux", ipv4, "sysctl_udp_early_demux"),
   proc_vector("udp_mem", (n) => n.ipv4.sysctl_udp_mem, 0),
   proc_dointvec_minmax("udp_rmem_min", ipv4, "sysctl_udp_rmem_min", 1),
@@ -310,7 +347,6 @@ const tcp_table: readonly ctl_table[] = [
     MAX_TCP_SYNCNT,
   ),
   proc_dou8vec_minmax("tcp_syncookies", ipv4, "sysctl_tcp_syncookies"),
-  proc_dou8vec_minmax("tcp_migrate_req", ipv4, "sysctl_tcp_migrate_req", 0, 1),
   {
     ...proc_dointvec_minmax("tcp_reordering", ipv4, "sysctl_tcp_reordering", 1),
     write: (n, text) =>
@@ -374,15 +410,14 @@ const tcp_table: readonly ctl_table[] = [
   proc_dointvec_minmax("tcp_pacing_ss_ratio", ipv4, "sysctl_tcp_pacing_ss_ratio", 0, 1000),
   proc_dointvec_minmax("tcp_pacing_ca_ratio", ipv4, "sysctl_tcp_pacing_ca_ratio", 0, 1000),
   proc_vector("tcp_wmem", (n) => n.ipv4.sysctl_tcp_wmem, 1),
-  proc_vector("tcp_rmem", (n) => n.ipv4.sysctl_tcp_rmem, 4096),
+  proc_vector("tcp_rmem", (n) => n.ipv4.sysctl_tcp_rmem, 1),
   proc_doulongvec_minmax("tcp_comp_sack_delay_ns", ipv4, "sysctl_tcp_comp_sack_delay_ns"),
   proc_doulongvec_minmax("tcp_comp_sack_slack_ns", ipv4, "sysctl_tcp_comp_sack_slack_ns"),
   proc_dou8vec_minmax("tcp_comp_sack_nr", ipv4, "sysctl_tcp_comp_sack_nr"),
   proc_dou8vec_minmax("tcp_backlog_ack_defer", ipv4, "sysctl_tcp_backlog_ack_defer", 0, 1),
   proc_dou8vec_minmax("tcp_reflect_tos", ipv4, "sysctl_tcp_reflect_tos", 0, 1),
-  proc_readonly("tcp_ehash_entries", () => String(tcp_hashinfo.ehash_mask + 1)),
+  proc_readonly("tcp_ehash_entries", (n) => hash_entries(n, tcp_hashinfo.ehash_mask + 1)),
   proc_dou8vec_minmax("tcp_shrink_window", ipv4, "sysctl_tcp_shrink_window", 0, 1),
-  proc_dou8vec_minmax("tcp_plb_enabled", ipv4, "sysctl_tcp_plb_enabled", 0, 1),
   proc_dou8vec_minmax("tcp_pingpong_thresh", ipv4, "sysctl_tcp_pingpong_thresh", 1),
   proc_dointvec_minmax("tcp_rto_min_us", ipv4, "sysctl_tcp_rto_min_us", 1),
   proc_dointvec_minmax("tcp_rto_max_ms", ipv4, "sysctl_tcp_rto_max_ms", 1000, 120000),
@@ -390,11 +425,42 @@ const tcp_table: readonly ctl_table[] = [
 
 /** A device's forwarding, or with devconf_all that of the whole host. */
 function set_forwarding(n: net, cnf: ipv4_devconf, text: string): number {
-  const vals = proc_get_longs(text, 1);
-  if (vals === null) return -EINVAL;
-  cnf.forwarding = vals[0];
+  const was = cnf.forwarding;
+  const err = proc_dointvec("forwarding", () => cnf, "forwarding").write(n, text);
+  if (err !== 0 || cnf.forwarding === was || cnf === n.ipv4.devconf_dflt) return err;
   if (cnf === n.ipv4.devconf_all) inet_forward_change(n);
+  rt_cache_flush(n);
   return 0;
+}
+
+/** Switches that routes handed out before do not know of. */
+const FLUSHING: ReadonlySet<string> = new Set([
+  "accept_local",
+  "bc_forwarding",
+  "drop_unicast_in_l2_multicast",
+  "promote_secondaries",
+  "route_localnet",
+]);
+
+/** A switch of a device, of "default" (also of devices for which it was not set) or of "all". */
+function devinet_conf_proc(
+  cnf: ipv4_devconf,
+  state: Set<keyof ipv4_devconf> | null,
+  key: keyof ipv4_devconf,
+): ctl_table {
+  const entry = proc_dointvec(key, () => cnf, key);
+  return {
+    ...entry,
+    write(n, text) {
+      const was = cnf[key];
+      const err = key === "forwarding" ? set_forwarding(n, cnf, text) : entry.write(n, text);
+      if (err !== 0) return err;
+      if (key !== "forwarding") state?.add(key);
+      if (cnf === n.ipv4.devconf_dflt && key !== "forwarding") devinet_copy_dflt_conf(n, key);
+      if (cnf[key] !== was && FLUSHING.has(key)) rt_cache_flush(n);
+      return 0;
+    },
+  };
 }
 
 /** The switches of "all", "default" or a device. */
@@ -411,9 +477,8 @@ const devinet_sysctl: ctl_dir = {
     const cnf = at < 0 ? null : devconf_of(n, name.slice(0, at));
     const key = name.slice(at + 1) as keyof ipv4_devconf;
     if (cnf === null || !Object.hasOwn(cnf, key)) return null;
-    const entry = proc_dointvec(key, () => cnf, key);
-    if (key !== "forwarding") return entry;
-    return { ...entry, write: (n, text) => set_forwarding(n, cnf, text) };
+    const state = n.dev_name_head.get(name.slice(0, at))?.ip_ptr?.cnf_state ?? null;
+    return devinet_conf_proc(cnf, state, key);
   },
   list(n) {
     const out: string[] = [];
@@ -425,6 +490,67 @@ const devinet_sysctl: ctl_dir = {
   },
 };
 
+/** What is told to a packet with an Ethernet frame, bytes. */
+const FRAME_TRUESIZE = 1514 + SKB_TRUESIZE(0);
+
+/** unres_qlen: queue_len_bytes as so many full frames. */
+function proc_unres_qlen(parms: neigh_parms): ctl_table {
+  const most = Math.floor(INT_MAX / FRAME_TRUESIZE);
+  const size = {
+    get frames(): number {
+      return Math.floor(parms.queue_len_bytes / FRAME_TRUESIZE);
+    },
+    set frames(v: number) {
+      parms.queue_len_bytes = v * FRAME_TRUESIZE;
+    },
+  };
+  return proc_dointvec_minmax("unres_qlen", () => size, "frames", 0, most);
+}
+
+/** base_reachable_time: what follows from it is chosen anew. */
+function neigh_proc_base_reachable_time(entry: ctl_table, parms: neigh_parms): ctl_table {
+  return {
+    ...entry,
+    write(n, text) {
+      const err = entry.write(n, text);
+      if (err === 0) parms.reachable_time = neigh_rand_reach_time(parms.base_reachable_time);
+      return err;
+    },
+  };
+}
+
+type neigh_var =
+  | "mcast_probes"
+  | "ucast_probes"
+  | "app_probes"
+  | "mcast_reprobes"
+  | "retrans_time"
+  | "base_reachable_time"
+  | "delay_probe_time"
+  | "gc_staletime"
+  | "queue_len_bytes"
+  | "locktime"
+  | "proxy_delay"
+  | "proxy_qlen";
+
+/** What each entry of net.ipv4.neigh.DEVICE.* sets. */
+const neigh_vars: Readonly<Record<string, neigh_var>> = {
+  mcast_solicit: "mcast_probes",
+  ucast_solicit: "ucast_probes",
+  app_solicit: "app_probes",
+  mcast_resolicit: "mcast_reprobes",
+  retrans_time_ms: "retrans_time",
+  base_reachable_time: "base_reachable_time",
+  base_reachable_time_ms: "base_reachable_time",
+  delay_first_probe_time: "delay_probe_time",
+  gc_stale_time: "gc_staletime",
+  unres_qlen: "queue_len_bytes",
+  unres_qlen_bytes: "queue_len_bytes",
+  locktime: "locktime",
+  proxy_delay: "proxy_delay",
+  proxy_qlen: "proxy_qlen",
+};
+
 /** Entries of net.ipv4.neigh.DEVICE.* for these parameters. */
 function neigh_sysctls(parms: neigh_parms, dflt: boolean): ctl_table[] {
   const p = (): neigh_parms => parms;
@@ -434,12 +560,22 @@ function neigh_sysctls(parms: neigh_parms, dflt: boolean): ctl_table[] {
     proc_dointvec_minmax("app_solicit", p, "app_probes", 0),
     proc_dointvec_minmax("mcast_resolicit", p, "mcast_reprobes", 0),
     proc_dointvec_ms_jiffies("retrans_time_ms", p, "retrans_time"),
-    proc_dointvec_jiffies("base_reachable_time", p, "base_reachable_time"),
-    proc_dointvec_ms_jiffies("base_reachable_time_ms", p, "base_reachable_time"),
+    neigh_proc_base_reachable_time(
+      proc_dointvec_jiffies("base_reachable_time", p, "base_reachable_time"),
+      parms,
+    ),
+    neigh_proc_base_reachable_time(
+      proc_dointvec_ms_jiffies("base_reachable_time_ms", p, "base_reachable_time"),
+      parms,
+    ),
     proc_dointvec_jiffies("delay_first_probe_time", p, "delay_probe_time"),
     proc_dointvec_jiffies("gc_stale_time", p, "gc_staletime"),
     proc_dointvec_minmax("unres_qlen_bytes", p, "queue_len_bytes", 0),
-  ];
+    proc_unres_qlen(parms),
+    proc_dointvec_userhz_jiffies("locktime", p, "locktime"),
+    proc_dointvec_userhz_jiffies("proxy_delay", p, "proxy_delay"),
+    proc_dointvec_minmax("proxy_qlen", p, "proxy_qlen", 0),
+  ].map((entry) => neigh_proc_update(entry, parms, dflt));
   if (dflt) {
     const tbl = (): neigh_parms["tbl"] => parms.tbl;
     out.push(
@@ -449,6 +585,29 @@ function neigh_sysctls(parms: neigh_parms, dflt: boolean): ctl_table[] {
     );
   }
   return out;
+}
+
+/** A default is also that of the devices of the host for which it was not set. */
+function neigh_proc_update(entry: ctl_table, parms: neigh_parms, dflt: boolean): ctl_table {
+  const key = neigh_vars[entry.procname];
+  return {
+    ...entry,
+    write(n, text) {
+      const err = entry.write(n, text);
+      if (err !== 0) return err;
+      parms.data_state.add(key);
+      if (!dflt) return 0;
+      for (const dev of n.dev_base_head) {
+        const own = dev.ip_ptr?.arp_parms ?? null;
+        if (own === null || own.data_state.has(key)) continue;
+        own[key] = parms[key];
+        if (key === "base_reachable_time") {
+          own.reachable_time = neigh_rand_reach_time(own.base_reachable_time);
+        }
+      }
+      return 0;
+    },
+  };
 }
 
 function neigh_parms_of(n: net, name: string): neigh_parms | null {
@@ -479,7 +638,8 @@ const neigh_sysctl: ctl_dir = {
 
 /** Makes net.ipv4.* known. */
 export function sysctl_ipv4_init(): number {
-  for (const table of [icmp_table, ip_table, udp_table, tcp_table]) {
+  legacy.tcp_fack = legacy.tcp_low_latency = legacy.ipfrag_secret_interval = 0;
+  for (const table of [icmp_table, ip_table, udp_sysctls, tcp_table, peer_table, legacy_table]) {
     register_net_sysctl("net/ipv4", table);
   }
   register_net_sysctl("net/ipv4/route", route_table);

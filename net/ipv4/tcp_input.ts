@@ -266,6 +266,7 @@ import {
   TCPCB_SACKED_ACKED,
   TCPCB_SACKED_RETRANS,
   TCPCB_TAGBITS,
+  TCPF_ACK_DEFERRED,
   TCPHDR_FIN,
   TCPHDR_PSH,
   TCPHDR_SYN,
@@ -3729,6 +3730,11 @@ function __tcp_ack_snd_check(sk: sock, ofo_possible: boolean): void {
         __tcp_select_window(sk) >= tp.rcv_wnd)) ||
     tcp_in_quickack_mode(sk) || (tp.icsk_ack.pending & ICSK_ACK_NOW) !== 0
   ) {
+    // From the backlog: one ACK for all of it, by tcp_release_cb().
+    if (sock_owned_by_user(sk) && ipv4.sysctl_tcp_backlog_ack_defer !== 0) {
+      sk.sk_tsq_flags |= TCPF_ACK_DEFERRED;
+      return;
+    }
     tcp_send_ack(sk);
     return;
   }

@@ -31,6 +31,7 @@ import {
 } from "../../include/uapi/linux/snmp.ts";
 import { TCP_QUICKACK } from "../../include/uapi/linux/tcp.ts";
 import { tcp_test } from "../../tools/testing/tcp.ts";
+import { lock_sock, release_sock } from "../core/sock.ts";
 
 const SACK = { mss: 1000, sack: true };
 
@@ -710,6 +711,23 @@ Deno.test("tcp_collapse() keeps every byte of small segments that fill the buffe
   peer.queue.length = 0;
   assertEquals(t.read_pattern(fd, 1), acked - 1);
   assert(t.mib(LINUX_MIB_TCPRCVCOLLAPSED) > 0);
+});
+
+Deno.test("__tcp_ack_snd_check() acknowledges the backlog at once, as tcp_backlog_ack_defer says", async () => {
+  for (const [defer, acks] of [[1, [4001]], [0, [1001, 2001, 3001, 4001]]] as const) {
+    await using t = tcp_test();
+    const { peer, fd } = t.accepted({ mss: 1000 });
+    const sk = t.sk(fd);
+    sk.skc_net.ipv4.sysctl_tcp_backlog_ack_defer = defer;
+    lock_sock(sk);
+    // Of other flags, each: they are not merged in the backlog.
+    for (let i = 0; i < 4; i++) {
+      peer.send(i % 2 === 0 ? "." : "E.", { seq: 1 + 1000 * i, ack: 1, data: 1000 });
+    }
+    assertEquals(peer.queue.length, 0);
+    release_sock(sk);
+    assertEquals(peer.queue.splice(0).map((p) => p.ack), [...acks], `defer ${defer}`);
+  }
 });
 
 // ---- Urgent data ----

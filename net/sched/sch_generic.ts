@@ -48,9 +48,6 @@ export interface dev_xmit_ops {
 
 let dev_ops!: dev_xmit_ops;
 
-/** Packets that one run of a queue sends, at most: net.core.dev_weight. */
-const dev_tx_weight = 64;
-
 const xmit_result = new xmit_ret();
 
 /** Length of a packet as a queue counts it, bytes. */
@@ -164,7 +161,7 @@ function qdisc_restart(q: Qdisc): boolean {
 
 /** Sends what is queued, up to a limit; the rest is left to net_tx_action. */
 export function __qdisc_run(q: Qdisc): void {
-  let quota = dev_tx_weight;
+  let quota = q.dev.nd_net.core.dev_tx_weight;
   while (qdisc_restart(q)) {
     if (--quota <= 0) {
       dev_ops.netif_schedule(q);

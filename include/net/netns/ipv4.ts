@@ -16,7 +16,10 @@ export class netns_ipv4 {
   fib: fib_rules_table | null = null;
   arp_tbl: neigh_table | null = null;
   readonly devconf_all = new ipv4_devconf();
-  readonly devconf_dflt = new ipv4_devconf();
+  /** Lets devices take source routes, which devconf_all does not. */
+  readonly devconf_dflt: ipv4_devconf = Object.assign(new ipv4_devconf(), {
+    accept_source_route: 1,
+  });
   /** The kernel's own socket for ICMP and TCP resets. */
   icmp_sk: sock | null = null;
   tcp_sk: sock | null = null;
@@ -82,7 +85,6 @@ export class netns_ipv4 {
   sysctl_tcp_syn_retries = 6;
   sysctl_tcp_synack_retries = 5;
   sysctl_tcp_syncookies = 1;
-  sysctl_tcp_migrate_req = 0;
   sysctl_tcp_comp_sack_nr = 44;
   sysctl_tcp_backlog_ack_defer = 1;
   sysctl_tcp_reordering = 3;
@@ -113,7 +115,7 @@ export class netns_ipv4 {
   sysctl_tcp_moderate_rcvbuf = 1;
   sysctl_tcp_tso_win_divisor = 3;
   sysctl_tcp_workaround_signed_windows = 0;
-  sysctl_tcp_limit_output_bytes = 1048576;
+  sysctl_tcp_limit_output_bytes = 4194304;
   sysctl_tcp_challenge_ack_limit = 0x7fffffff;
   sysctl_tcp_min_rtt_wlen = 300;
   sysctl_tcp_min_tso_segs = 2;
@@ -144,14 +146,13 @@ export class netns_ipv4 {
   sysctl_tcp_fin_timeout = 60 * 1000;
   sysctl_tcp_notsent_lowat = 0xffffffff;
   sysctl_tcp_shrink_window = 0;
-  sysctl_tcp_plb_enabled = 0;
   sysctl_tcp_rto_min_us = 200000;
   sysctl_tcp_rto_max_ms = 120000;
   sysctl_tcp_syn_linear_timeouts = 4;
   sysctl_tcp_pingpong_thresh = 1;
   sysctl_udp_rmem_min = 4096;
   sysctl_udp_wmem_min = 4096;
-  sysctl_udp_mem: Int32Array = Int32Array.of(262144, 393216, 524288);
+  sysctl_udp_mem: Int32Array = Int32Array.of(524288, 786432, 1048576);
   sysctl_udp_early_demux = 1;
   /** Fragments: bytes, seconds as jiffies, and the distance of a lost one. */
   sysctl_ipfrag_high_thresh = 4 * 1024 * 1024;
