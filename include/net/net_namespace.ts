@@ -30,8 +30,8 @@ export class netns_mib {
 /** net.core.* */
 export class netns_core {
   sysctl_somaxconn = SOMAXCONN;
-  sysctl_wmem_max = 212992;
-  sysctl_rmem_max = 212992;
+  sysctl_wmem_max = 4194304;
+  sysctl_rmem_max = 4194304;
   sysctl_wmem_default = 212992;
   sysctl_rmem_default = 212992;
   sysctl_optmem_max = 131072;

@@ -1066,7 +1066,6 @@ const ipv4_mib_ops: pernet_operations = { init: ipv4_mib_init_net };
 /** A host's defaults; the other sysctls have theirs in the class. */
 function inet_init_net(n: net): number {
   n.ipv4.ip_local_ports = [32768, 60999];
-  n.ipv4.ping_group_range = [1, 0];
   n.ipv4.sysctl_ip_default_ttl = 64;
   n.ipv4.sysctl_ip_fwd_update_priority = 1;
   n.ipv4.sysctl_ip_dynaddr = 0;

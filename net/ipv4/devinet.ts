@@ -496,7 +496,6 @@ export function devinet_copy_dflt_conf(n: net, key: keyof ipv4_devconf): void {
 /** Switches forwarding for all devices and those to come to what devconf_all says. */
 export function inet_forward_change(n: net): void {
   const on = n.ipv4.devconf_all.forwarding;
-  n.ipv4.sysctl_ip_forward = on;
   n.ipv4.devconf_all.accept_redirects = on !== 0 ? 0 : 1;
   n.ipv4.devconf_dflt.forwarding = on;
   for (const dev of n.dev_base_head) if (dev.ip_ptr !== null) dev.ip_ptr.cnf.forwarding = on;

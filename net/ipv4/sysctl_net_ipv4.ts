@@ -56,7 +56,6 @@ import { udp_table } from "./udp.ts";
 
 const ipv4 = (n: net): net["ipv4"] => n.ipv4;
 const TCP_CA_BUF_MAX = 2048;
-const GID_MAX = 0x7fffffff;
 
 /** Two numbers, both given. */
 function proc_pair(
@@ -84,13 +83,6 @@ function set_local_port_range(n: net, range: [number, number]): number {
   return 0;
 }
 
-function set_ping_group_range(n: net, range: [number, number]): number {
-  if (range[0] < 0 || range[0] > GID_MAX || range[1] < 0 || range[1] > GID_MAX) return -EINVAL;
-  // An empty range lets nobody.
-  n.ipv4.ping_group_range = range[1] < range[0] ? [1, 0] : range;
-  return 0;
-}
-
 /** ip_unprivileged_port_start: not within the range of chosen ports. */
 const ipv4_privileged_ports: ctl_table = {
   procname: "ip_unprivileged_port_start",
@@ -109,7 +101,7 @@ const ipv4_privileged_ports: ctl_table = {
 const ip_forward: ctl_table = {
   procname: "ip_forward",
   mode: 0o644,
-  read: (n) => String(n.ipv4.sysctl_ip_forward),
+  read: (n) => String(n.ipv4.devconf_all.forwarding),
   write: (n, text) => set_forwarding(n, n.ipv4.devconf_all, text),
 };
 
@@ -227,7 +219,6 @@ const icmp_table: readonly ctl_table[] = [
 
 const ip_table: readonly ctl_table[] = [
   ip_forward,
-  proc_pair("ping_group_range", (n) => n.ipv4.ping_group_range, set_ping_group_range),
   proc_dou8vec_minmax("ip_dynaddr", ipv4, "sysctl_ip_dynaddr"),
   proc_dou8vec_minmax("ip_early_demux", ipv4, "sysctl_ip_early_demux"),
   proc_dou8vec_minmax("ip_default_ttl", ipv4, "sysctl_ip_default_ttl", 1, 255),
@@ -256,11 +247,18 @@ const peer_table: readonly ctl_table[] = [
 ];
 
 /** What Linux keeps for old settings, and reads nowhere: neither do we. */
-const legacy = { tcp_fack: 0, tcp_low_latency: 0, ipfrag_secret_interval: 0 };
+const legacy = {
+  tcp_fack: 0,
+  tcp_low_latency: 0,
+  tcp_adv_win_scale: 1,
+  ipfrag_secret_interval: 0,
+};
+const legacy_defaults = { ...legacy };
 const legacy_of = (): typeof legacy => legacy;
 const legacy_table: readonly ctl_table[] = [
   proc_dou8vec_minmax("tcp_fack", legacy_of, "tcp_fack"),
   proc_dointvec("tcp_low_latency", legacy_of, "tcp_low_latency"),
+  proc_dointvec_minmax("tcp_adv_win_scale", legacy_of, "tcp_adv_win_scale", -31, 31),
   proc_dointvec_jiffies("ipfrag_secret_interval", legacy_of, "ipfrag_secret_interval"),
 ];
 
@@ -383,7 +381,6 @@ const tcp_table: readonly ctl_table[] = [
   proc_dointvec_minmax("tcp_max_reordering", ipv4, "sysctl_tcp_max_reordering", 1),
   proc_dou8vec_minmax("tcp_dsack", ipv4, "sysctl_tcp_dsack"),
   proc_dou8vec_minmax("tcp_app_win", ipv4, "sysctl_tcp_app_win", 0, 31),
-  proc_dointvec_minmax("tcp_adv_win_scale", ipv4, "sysctl_tcp_adv_win_scale", -31, 31),
   proc_dou8vec_minmax("tcp_frto", ipv4, "sysctl_tcp_frto"),
   proc_dou8vec_minmax("tcp_no_metrics_save", ipv4, "sysctl_tcp_nometrics_save"),
   proc_dou8vec_minmax(
@@ -539,6 +536,7 @@ const neigh_vars: Readonly<Record<string, neigh_var>> = {
   ucast_solicit: "ucast_probes",
   app_solicit: "app_probes",
   mcast_resolicit: "mcast_reprobes",
+  retrans_time: "retrans_time",
   retrans_time_ms: "retrans_time",
   base_reachable_time: "base_reachable_time",
   base_reachable_time_ms: "base_reachable_time",
@@ -559,6 +557,7 @@ function neigh_sysctls(parms: neigh_parms, dflt: boolean): ctl_table[] {
     proc_dointvec_minmax("ucast_solicit", p, "ucast_probes", 0),
     proc_dointvec_minmax("app_solicit", p, "app_probes", 0),
     proc_dointvec_minmax("mcast_resolicit", p, "mcast_reprobes", 0),
+    proc_dointvec_userhz_jiffies("retrans_time", p, "retrans_time"),
     proc_dointvec_ms_jiffies("retrans_time_ms", p, "retrans_time"),
     neigh_proc_base_reachable_time(
       proc_dointvec_jiffies("base_reachable_time", p, "base_reachable_time"),
@@ -638,7 +637,7 @@ const neigh_sysctl: ctl_dir = {
 
 /** Makes net.ipv4.* known. */
 export function sysctl_ipv4_init(): number {
-  legacy.tcp_fack = legacy.tcp_low_latency = legacy.ipfrag_secret_interval = 0;
+  Object.assign(legacy, legacy_defaults);
   for (const table of [icmp_table, ip_table, udp_sysctls, tcp_table, peer_table, legacy_table]) {
     register_net_sysctl("net/ipv4", table);
   }

@@ -28,7 +28,6 @@ Deno.test("sysctl_ipv4_init() makes net.ipv4 with the kernel's defaults", () => 
     tcp_fin_timeout: "60",
     tcp_syn_retries: "6",
     ip_local_port_range: "32768\t60999",
-    ping_group_range: "1\t0",
     tcp_notsent_lowat: "4294967295",
     icmp_ratemask: "6168",
     ip_local_reserved_ports: "",

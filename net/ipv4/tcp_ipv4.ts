@@ -1897,12 +1897,11 @@ function tcp_sk_init(net: net): number {
   ipv4.sysctl_tcp_max_reordering = 300;
   ipv4.sysctl_tcp_dsack = 1;
   ipv4.sysctl_tcp_app_win = 31;
-  ipv4.sysctl_tcp_adv_win_scale = 1;
   ipv4.sysctl_tcp_frto = 2;
   ipv4.sysctl_tcp_moderate_rcvbuf = 1;
   // The part of the congestion window, 1/n, that one TSO packet may take.
   ipv4.sysctl_tcp_tso_win_divisor = 3;
-  ipv4.sysctl_tcp_limit_output_bytes = 16 * 65536;
+  ipv4.sysctl_tcp_limit_output_bytes = 4 << 20;
   // RFC 5961's limit for the whole host is off: it told others about our connections.
   ipv4.sysctl_tcp_challenge_ack_limit = 0x7fffffff;
   ipv4.sysctl_tcp_min_tso_segs = 2;

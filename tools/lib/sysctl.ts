@@ -19,7 +19,7 @@ import { kernel } from "./kernel.ts";
 const USAGE = `usage: deno task sysctl [--pid=PID] [--host=NAME] [OPTIONS] [NAME[=VALUE]...]
 
 Shows and sets the stack's net.*, as sysctl(8) does: NAME shows a value, or all of a directory; NAME=VALUE sets one.
-  -a, --all             all of them
+  -a, --all             all of them; with --deprecated also those that another name stands for
   -r, --pattern=REGEXP  only those whose name fits
   -n, --values          values without names
   -N, --names           names without values
@@ -57,6 +57,9 @@ export interface sysctl_request {
   load: string[];
   args: string[];
 }
+
+/** Names that another, in ms, has taken the place of. */
+const DEPRECATED = /\.(base_reachable_time|retrans_time)$/;
 
 const messages: Readonly<Record<number, string>> = {
   [EACCES]: "Permission denied",
@@ -112,7 +115,9 @@ class run {
   }
 
   all(): void {
-    for (const name of proc_sys_list(this.n)) this.read(name);
+    for (const name of proc_sys_list(this.n)) {
+      if (!DEPRECATED.test(name) || this.r.flags.has("deprecated")) this.read(name);
+    }
   }
 
   private write_one(name: string, value: string, forgive: boolean): void {

@@ -30,7 +30,6 @@ export class netns_ipv4 {
   peers: unknown = null;
   fqdir: unknown = null;
   tcp_metrics: unknown = null;
-  ping_group_range: [number, number] = [1, 0];
   ip_id_key = 0;
 
   sysctl_icmp_echo_ignore_all = 0;
@@ -61,7 +60,6 @@ export class netns_ipv4 {
   sysctl_ip_early_demux = 1;
   /** @differs 0: see inet_init_net(). */
   sysctl_tcp_early_demux = 0;
-  sysctl_ip_forward = 0;
   ip_local_ports: [number, number] = [32768, 60999];
   sysctl_ip_prot_sock = 1024;
   /** Ports never chosen. */
@@ -108,7 +106,6 @@ export class netns_ipv4 {
   sysctl_tcp_max_reordering = 300;
   sysctl_tcp_dsack = 1;
   sysctl_tcp_app_win = 31;
-  sysctl_tcp_adv_win_scale = 1;
   sysctl_tcp_frto = 2;
   sysctl_tcp_nometrics_save = 0;
   sysctl_tcp_no_ssthresh_metrics_save = 1;
