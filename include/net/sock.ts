@@ -427,6 +427,8 @@ export const SOCK_SELECT_ERR_QUEUE = 22;
 export const SOCK_RCU_FREE = 23;
 export const SOCK_TXTIME = 24;
 export const SOCK_TSTAMP_NEW = 26;
+/** Those for which packets must be stamped as they arrive. */
+export const SK_FLAGS_TIMESTAMP = (1 << SOCK_TIMESTAMP) | (1 << SOCK_TIMESTAMPING_RX_SOFTWARE);
 
 /** Smallest and starting buffer sizes, bytes. */
 export const TCP_SKB_MIN_TRUESIZE = 2048 + 256;

@@ -108,6 +108,7 @@ import {
   SEND_SHUTDOWN,
   sk_can_gso,
   SK_CAN_REUSE,
+  SK_FLAGS_TIMESTAMP,
   sk_fullsock,
   SK_MEM_QUANTUM,
   SK_MEM_QUANTUM_SHIFT,
@@ -116,6 +117,7 @@ import {
   SK_MEMINFO_BACKLOG,
   SK_MEMINFO_DROPS,
   SK_MEMINFO_FWD_ALLOC,
+  SK_MEMINFO_OPTMEM,
   SK_MEMINFO_RCVBUF,
   SK_MEMINFO_RMEM_ALLOC,
   SK_MEMINFO_SNDBUF,
@@ -214,6 +216,7 @@ import {
 import { local_bh_disable, local_bh_enable } from "../../kernel/softirq.ts";
 import { del_timer, mod_timer } from "../../kernel/time/timer.ts";
 import { alloc_pages, put_page } from "../../mm/page_alloc.ts";
+import { net_disable_timestamp, net_enable_timestamp } from "./dev.ts";
 import { __kfree_skb, alloc_skb, kfree_skb_reason, skb_set_hash_from_sk } from "./skbuff.ts";
 
 /** Every socket in being, for the leak report. @local */
@@ -283,6 +286,7 @@ function sock_lock_init(sk: sock): void {
 /** The real end of a socket, when neither it nor a packet of it is left. */
 export function sk_destruct(sk: sock): void {
   sk.sk_destruct?.(sk);
+  sock_disable_timestamp(sk, SK_FLAGS_TIMESTAMP);
   if (sk.sk_frag !== null && sk.sk_frag.page !== null) {
     put_page(sk.sk_frag.page);
     sk.sk_frag.page = null;
@@ -349,6 +353,7 @@ export function sk_clone_lock(sk: sock): sock | null {
   newsk.sk_socket = null;
   newsk.sk_wq = null;
   prot.counters.sockets_allocated++;
+  if ((newsk.skc_flags & SK_FLAGS_TIMESTAMP) !== 0) net_enable_timestamp();
   return newsk;
 }
 
@@ -1418,12 +1423,16 @@ export function sock_set_timestamp(sk: sock, optname: number, valbool: boolean):
   if (valbool) sock_enable_timestamp(sk, SOCK_TIMESTAMP);
 }
 
+/** Has packets stamped as they arrive, for one of the two reasons. */
 export function sock_enable_timestamp(sk: sock, flag: number): void {
-  if (!sock_flag(sk, flag)) sock_set_flag(sk, flag);
+  if ((sk.skc_flags & SK_FLAGS_TIMESTAMP) === 0) net_enable_timestamp();
+  sock_set_flag(sk, flag);
 }
 
-function sock_disable_timestamp(sk: sock, flag: number): void {
-  sock_reset_flag(sk, flag);
+function sock_disable_timestamp(sk: sock, flags: number): void {
+  if ((sk.skc_flags & flags) === 0) return;
+  sk.skc_flags &= ~flags;
+  if ((sk.skc_flags & SK_FLAGS_TIMESTAMP) === 0) net_disable_timestamp();
 }
 
 /** SO_TIMESTAMPING: 0 or a negative errno. */
@@ -1447,7 +1456,7 @@ export function sock_set_timestamping(sk: sock, optname: number, flags: number):
   if (flags & SOF_TIMESTAMPING_RX_SOFTWARE) {
     sock_enable_timestamp(sk, SOCK_TIMESTAMPING_RX_SOFTWARE);
   } else {
-    sock_disable_timestamp(sk, SOCK_TIMESTAMPING_RX_SOFTWARE);
+    sock_disable_timestamp(sk, 1 << SOCK_TIMESTAMPING_RX_SOFTWARE);
   }
   return 0;
 }
@@ -1664,6 +1673,7 @@ export function sk_get_meminfo(sk: sock, mem: Uint32Array): void {
   mem[SK_MEMINFO_SNDBUF] = sk.sk_sndbuf;
   mem[SK_MEMINFO_FWD_ALLOC] = sk.sk_forward_alloc;
   mem[SK_MEMINFO_WMEM_QUEUED] = sk.sk_wmem_queued;
+  mem[SK_MEMINFO_OPTMEM] = sk.sk_omem_alloc;
   mem[SK_MEMINFO_BACKLOG] = sk.sk_backlog.len;
   mem[SK_MEMINFO_DROPS] = sk.sk_drops;
 }

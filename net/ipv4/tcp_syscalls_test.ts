@@ -13,13 +13,18 @@ import {
   MSG_DONTWAIT,
   MSG_PEEK,
   MSG_WAITALL,
+  MSG_ZEROCOPY,
   SO_ERROR,
   SO_KEEPALIVE,
   SO_LINGER,
+  SO_MEMINFO,
+  SO_RCVBUF,
   SO_RCVTIMEO,
   SO_REUSEPORT,
   SO_SNDBUF,
   SO_SNDTIMEO,
+  SO_ZEROCOPY,
+  SOL_IP,
   SOL_SOCKET,
   SOL_TCP,
 } from "../../include/linux/socket.ts";
@@ -28,6 +33,8 @@ import { TCP_ESTABLISHED, TCP_FIN_WAIT2 } from "../../include/net/tcp_states.ts"
 import type { sock } from "../../include/net/sock.ts";
 import type { socket } from "../../include/linux/net.ts";
 import {
+  EADDRINUSE,
+  EADDRNOTAVAIL,
   EAGAIN,
   ECONNREFUSED,
   EHOSTUNREACH,
@@ -36,6 +43,7 @@ import {
   EPIPE,
   ETIMEDOUT,
 } from "../../include/uapi/asm-generic/errno.ts";
+import { IP_FREEBIND } from "../../include/uapi/linux/in.ts";
 import type { sockaddr } from "../../include/uapi/linux/in.ts";
 import {
   TCP_CORK,
@@ -491,6 +499,99 @@ Deno.test("SO_REUSEPORT spreads connections over listeners, each to one", () =>
     assertEquals(counts.reduce((x, y) => x + y), 100);
     assert(counts.every((n) => n >= 5), counts.join());
   }));
+
+Deno.test("SO_REUSEPORT: whoever comes again from the same port comes to the same listener", () =>
+  two_hosts(async ({ ua, ub }) => {
+    const member = (): number => {
+      const fd = tcp(ua);
+      set(ua, fd, SOL_SOCKET, SO_REUSEPORT, 1);
+      assertEquals(ua.sys_bind(fd, at(0, 7)), 0);
+      assertEquals(ua.sys_listen(fd, 128), 0);
+      nonblock(ua, fd);
+      return fd;
+    };
+    const listeners = [member(), member(), member()];
+    assertEquals(ua.sys_bind(tcp(ua), at(0, 7)), -EADDRINUSE, "not of the group");
+    const who = async (port: number): Promise<number> => {
+      const c = tcp(ub);
+      set(ub, c, SOL_SOCKET, SO_LINGER, 1, 0);
+      assertEquals(ub.sys_bind(c, at(0, port)), 0);
+      assertEquals(await ub.sys_connect(c, at(INADDR_A, 7)), 0);
+      await msleep(5);
+      const fds = await Promise.all(listeners.map((l) => ua.sys_accept(l)));
+      assertEquals(fds.filter((fd) => fd >= 0).length, 1);
+      await ub.sys_close(c);
+      await msleep(5);
+      await ua.sys_close(Math.max(...fds));
+      return fds.findIndex((fd) => fd >= 0);
+    };
+    const ports = Array.from({ length: 20 }, (_, i) => 2000 + i);
+    const once = [], again = [], rest = [];
+    for (const p of ports) once.push(await who(p));
+    for (const p of ports) again.push(await who(p));
+    assertEquals(again, once);
+    assertEquals(new Set(once).size, 3);
+    await ua.sys_close(listeners.shift()!);
+    for (const p of ports) rest.push(await who(p));
+    assertEquals(new Set(rest).size, 2);
+  }));
+
+Deno.test("IP_FREEBIND: a listener may be bound to an address that comes later", () =>
+  two_hosts(async ({ ua, ub, nic_a }) => {
+    const later = INADDR_A + 76;
+    const l = tcp(ua);
+    assertEquals(ua.sys_bind(l, at(later, 7)), -EADDRNOTAVAIL);
+    assertEquals(get(ua, l, SOL_IP, IP_FREEBIND), 0);
+    set(ua, l, SOL_IP, IP_FREEBIND, 1);
+    assertEquals(get(ua, l, SOL_IP, IP_FREEBIND), 1);
+    assertEquals(ua.sys_bind(l, at(later, 7)), 0);
+    assertEquals(ua.sys_listen(l, 1), 0);
+    const c = tcp(ub);
+    assertEquals(await ub.sys_connect(c, at(later, 7)), -EHOSTUNREACH);
+    nic_a.addr_add("198.51.100.77/24");
+    assertEquals(await ub.sys_connect(c, at(later, 7)), 0);
+    const name = at(0, 0);
+    assertEquals(ua.sys_getsockname(await ua.sys_accept(l), name), 0);
+    assertEquals([name.sin_addr, name.sin_port], [later, 7]);
+    const d = tcp(ua);
+    assertEquals(ua.sys_bind(d, at(later + 1, 0)), -EADDRNOTAVAIL);
+    set(ua, d, SOL_IP, IP_FREEBIND, 1);
+    assertEquals(ua.sys_bind(d, at(later + 1, 0)), 0);
+  }));
+
+Deno.test("SO_MEMINFO counts packets with all that they cost, queued, sent and received", () =>
+  two_hosts(async (t) => {
+    const { ua, ub } = t;
+    const [s, c] = await connection(t);
+    const meminfo = (u: userland, fd: number, len = 36): number[] => {
+      const v = new Uint8Array(len), optlen = Int32Array.of(len);
+      assertEquals(u.sys_getsockopt(fd, SOL_SOCKET, SO_MEMINFO, v, optlen), 0);
+      assertEquals(optlen[0], Math.min(len, 36));
+      return [...new Uint32Array(v.buffer, 0, optlen[0] >> 2)];
+    };
+    const rcvbuf = get(ub, c, SOL_SOCKET, SO_RCVBUF), sndbuf = get(ub, c, SOL_SOCKET, SO_SNDBUF);
+    assertEquals(meminfo(ub, c), [0, rcvbuf, 0, sndbuf, 0, 0, 0, 0, 0]);
+    assertEquals(meminfo(ub, c, 8), [0, rcvbuf]);
+    assertEquals(meminfo(ub, c, 64).length, 9);
+    // Memory is taken by the page: what is not used of it is to the socket's credit.
+    set(ub, c, SOL_TCP, TCP_CORK, 1);
+    assertEquals(await ub.sys_write(c, new Uint8Array(1)), 1);
+    assertEquals(meminfo(ub, c), [0, rcvbuf, 0, sndbuf, 4096 - 1281, 1281, 0, 0, 0]);
+    assertEquals(await ub.sys_write(c, new Uint8Array(999)), 999);
+    assertEquals(meminfo(ub, c), [0, rcvbuf, 0, sndbuf, 4096 - 2280, 2280, 0, 0, 0]);
+    set(ub, c, SOL_TCP, TCP_CORK, 0);
+    await msleep(60);
+    assertEquals(meminfo(ub, c), [0, rcvbuf, 0, sndbuf, 0, 0, 0, 0, 0]);
+    const [rmem, , , , fwd] = meminfo(ua, s);
+    assert(rmem >= 1000 && rmem + fwd === 4096, `${rmem} ${fwd}`);
+    assertEquals(await ua.sys_read(s, new Uint8Array(1000)), 1000);
+    assertEquals(meminfo(ua, s)[0], 0);
+    // A zero-copy send costs a message for when it ends.
+    set(ub, c, SOL_SOCKET, SO_ZEROCOPY, 1);
+    assertEquals(await ub.sys_send(c, new Uint8Array(1000), 1000, MSG_ZEROCOPY), 1000);
+    assert(meminfo(ub, c)[6] > 0);
+    await msleep(60);
+  }, { delay_ms: 20 }));
 
 Deno.test("accept() takes connections in their order; more than the backlog wait for room", () =>
   two_hosts(async ({ ua, ub }) => {
