@@ -84,7 +84,9 @@ export const SKB_DROP_REASON_PACKET_SOCK_ERROR = 78;
 export const SKB_DROP_REASON_QUEUE_PURGE = 79;
 export const SKB_DROP_REASON_NEIGH_HH_FILLFAIL = 80;
 export const SKB_DROP_REASON_RECURSION_LIMIT = 81;
-export const SKB_DROP_REASON_MAX = 82;
+export const SKB_DROP_REASON_TCP_OLD_SEQUENCE = 82;
+export const SKB_DROP_REASON_TCP_INVALID_END_SEQUENCE = 83;
+export const SKB_DROP_REASON_MAX = 84;
 
 /** An SKB_DROP_REASON_* (or SKB_NOT_DROPPED_YET, SKB_CONSUMED). */
 export type skb_drop_reason = number;
@@ -172,6 +174,8 @@ const reasons = [
   "QUEUE_PURGE",
   "NEIGH_HH_FILLFAIL",
   "RECURSION_LIMIT",
+  "TCP_OLD_SEQUENCE",
+  "TCP_INVALID_END_SEQUENCE",
 ];
 
 /** The reason's name as the kernel's kfree_skb trace event prints it. */

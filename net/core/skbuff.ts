@@ -1901,7 +1901,8 @@ export function skb_try_coalesce(to: sk_buff, from: sk_buff, ret: skb_coalesce):
   let k = ti.nr_frags;
   let delta: number;
   if (headlen !== 0) {
-    if (cloned || k + si.nr_frags >= MAX_SKB_FRAGS) return false;
+    // A head that is no pooled page stays its packet's.
+    if (cloned || from.head.order < 0 || k + si.nr_frags >= MAX_SKB_FRAGS) return false;
     delta = from.truesize - SKB_OVERHEAD_SKB;
     __skb_fill_page_desc(to, k++, from.head, from.data, headlen);
     ret.fragstolen = true;

@@ -43,6 +43,7 @@ import {
   SKB_OVERHEAD_SKB,
   skb_peek,
   skb_peek_tail,
+  skb_queue_empty,
   skb_queue_len,
   SKB_TRUESIZE,
   SKB_WITH_OVERHEAD,
@@ -66,6 +67,7 @@ import {
   SKB_DROP_REASON_TCP_CSUM,
   SKB_DROP_REASON_TCP_FASTOPEN,
   SKB_DROP_REASON_TCP_FLAGS,
+  SKB_DROP_REASON_TCP_INVALID_END_SEQUENCE,
   SKB_DROP_REASON_TCP_INVALID_SEQUENCE,
   SKB_DROP_REASON_TCP_INVALID_SYN,
   SKB_DROP_REASON_TCP_OFO_DROP,
@@ -73,11 +75,13 @@ import {
   SKB_DROP_REASON_TCP_OFOMERGE,
   SKB_DROP_REASON_TCP_OLD_ACK,
   SKB_DROP_REASON_TCP_OLD_DATA,
+  SKB_DROP_REASON_TCP_OLD_SEQUENCE,
   SKB_DROP_REASON_TCP_OVERWINDOW,
   SKB_DROP_REASON_TCP_RESET,
   SKB_DROP_REASON_TCP_RFC7323_PAWS,
   SKB_DROP_REASON_TCP_TOO_OLD_ACK,
   SKB_DROP_REASON_TCP_ZEROWINDOW,
+  SKB_NOT_DROPPED_YET,
 } from "../../include/net/dropreason.ts";
 import type { skb_drop_reason } from "../../include/net/dropreason.ts";
 import {
@@ -312,6 +316,7 @@ import {
 } from "../../include/net/tcp_states.ts";
 import { ECONNREFUSED, ECONNRESET, EINVAL, EPIPE } from "../../include/uapi/asm-generic/errno.ts";
 import {
+  LINUX_MIB_BEYOND_WINDOW,
   LINUX_MIB_DELAYEDACKLOST,
   LINUX_MIB_LISTENOVERFLOWS,
   LINUX_MIB_OFOPRUNED,
@@ -822,7 +827,10 @@ function tcp_rcv_rtt_update(tp: tcp_sock, sample: number, win_dep: boolean): voi
   const old_sample = tp.rcv_rtt_est.rtt_us;
   const m = sample * 8;
   if (old_sample === 0 || m < old_sample) tp.rcv_rtt_est.rtt_us = m;
-  else if (!win_dep) tp.rcv_rtt_est.rtt_us = old_sample - Math.floor(old_sample / 8) + sample;
+  else if (!win_dep && tp.rcv_nxt === tp.copied_seq) {
+    // With bytes unread it would be their reader's time.
+    tp.rcv_rtt_est.rtt_us = old_sample - Math.floor(old_sample / 8) + sample;
+  }
 }
 
 /** Measures the RTT as the time that one window of data takes. */
@@ -855,32 +863,39 @@ function tcp_rcv_rtt_measure_ts(sk: sock, skb: sk_buff): void {
   if (delta_us >= 0) tcp_rcv_rtt_update(tp, delta_us, false);
 }
 
-/** The program has read: sizes the buffer by how much it reads in an RTT. */
+/** The program reads `newval` bytes in an RTT: sizes the buffer by it, where that makes it larger. */
+function tcp_rcvbuf_grow(sk: sock, newval: number): void {
+  const tp = tcp_sk(sk);
+  const ipv4 = sk.skc_net.ipv4;
+  const oldval = tp.rcvq_space.space;
+  tp.rcvq_space.space = newval;
+  if (ipv4.sysctl_tcp_moderate_rcvbuf === 0 || (sk.sk_userlocks & SOCK_RCVBUF_LOCK) !== 0) return;
+
+  // The next RTT's bytes while these are read; and again by as much as the sender's rate grows.
+  let rcvwin = newval * 2;
+  rcvwin += Math.floor(rcvwin * (newval - oldval) / oldval) * 2;
+  if (tp.out_of_order_queue.rb_node !== null) {
+    rcvwin += (TCP_SKB_CB(tp.ooo_last_skb!).end_seq - tp.rcv_nxt) | 0;
+  }
+  const rcvbuf = Math.min(tcp_space_from_win(sk, rcvwin), ipv4.sysctl_tcp_rmem[2]);
+  if (rcvbuf > sk.sk_rcvbuf) {
+    sk.sk_rcvbuf = rcvbuf;
+    tp.window_clamp = tcp_win_from_space(sk, rcvbuf);
+  }
+}
+
+/** The program has read: notes how much it reads in an RTT. */
 export function tcp_rcv_space_adjust(sk: sock): void {
   const tp = tcp_sk(sk);
-  tcp_mstamp_refresh(tp);
-  const time = tcp_stamp_us_delta(tp.tcp_mstamp, tp.rcvq_space.time);
   const rtt_us = tp.rcv_rtt_est.rtt_us;
-  if (rtt_us === 0 || time < Math.floor(rtt_us / 8)) return;
+  if (rtt_us === 0) return;
+  const time = tcp_stamp_us_delta(tp.tcp_mstamp, tp.rcvq_space.time);
+  if (time < Math.floor(rtt_us / 8)) return;
 
-  const copied = (tp.copied_seq - tp.rcvq_space.seq) | 0;
-  if (copied > tp.rcvq_space.space) {
-    const net = sk.skc_net;
-    if (
-      net.ipv4.sysctl_tcp_moderate_rcvbuf !== 0 && (sk.sk_userlocks & SOCK_RCVBUF_LOCK) === 0
-    ) {
-      // Twice what was read, for losses; and again by as much as the sender's rate grows.
-      let rcvwin = copied * 2 + 16 * tp.advmss;
-      const grow = Math.floor(rcvwin * (copied - tp.rcvq_space.space) / tp.rcvq_space.space);
-      rcvwin += grow * 2;
-      const rcvbuf = Math.min(tcp_space_from_win(sk, rcvwin), net.ipv4.sysctl_tcp_rmem[2]);
-      if (rcvbuf > sk.sk_rcvbuf) {
-        sk.sk_rcvbuf = rcvbuf;
-        tp.window_clamp = tcp_win_from_space(sk, rcvbuf);
-      }
-    }
-    tp.rcvq_space.space = copied;
-  }
+  // What is unread came too fast for the program: no larger buffer would help.
+  const inq = (tp.rcv_nxt - tp.copied_seq) | 0;
+  const copied = ((tp.copied_seq - tp.rcvq_space.seq) | 0) - inq;
+  if (copied > tp.rcvq_space.space) tcp_rcvbuf_grow(sk, copied);
   tp.rcvq_space.seq = tp.copied_seq;
   tp.rcvq_space.time = tp.tcp_mstamp;
 }
@@ -2999,10 +3014,21 @@ function tcp_paws_discard(sk: sock, skb: sk_buff): boolean {
   return !tcp_paws_check(tcp_sk(sk).rx_opt, TCP_PAWS_WINDOW) && !tcp_disordered_ack(sk, skb);
 }
 
-/** The segment touches the window. From rcv_wup on: the peer may not have seen our latest ACK. */
-function tcp_sequence(tp: tcp_sock, seq: number, end_seq: number): boolean {
-  return !before(end_seq, tp.rcv_wup) &&
-    !after(seq, (tp.rcv_nxt + tcp_receive_window(tp)) | 0);
+/**
+ * Whether a segment touches the window (from rcv_wup on: the peer may not have seen our latest ACK), else why not.
+ * One that goes on beyond it is taken only where nothing waits to be read, or if it is the FIN that does.
+ */
+function tcp_sequence(sk: sock, skb: sk_buff): skb_drop_reason {
+  const tp = tcp_sk(sk);
+  const { seq, end_seq, tcp_flags } = TCP_SKB_CB(skb);
+  if (before(end_seq, tp.rcv_wup)) return SKB_DROP_REASON_TCP_OLD_SEQUENCE;
+  const limit = (tp.rcv_nxt + tcp_receive_window(tp)) | 0;
+  if (!after(end_seq, limit)) return SKB_NOT_DROPPED_YET;
+  if ((tcp_flags & TCPHDR_FIN) !== 0 && end_seq === ((limit + 1) | 0)) return SKB_NOT_DROPPED_YET;
+  if (after(seq, limit)) return SKB_DROP_REASON_TCP_INVALID_SEQUENCE;
+  return skb_queue_empty(sk.sk_receive_queue)
+    ? SKB_NOT_DROPPED_YET
+    : SKB_DROP_REASON_TCP_INVALID_END_SEQUENCE;
 }
 
 /** Ends a connection with an error for the program. */
@@ -3253,12 +3279,17 @@ function tcp_ofo_queue(sk: sock): void {
   }
 }
 
+/** The receive buffer takes skb: its payload at least, whatever memory that stands in. */
+function tcp_can_ingest(sk: sock, skb: sk_buff): boolean {
+  return sk.sk_backlog.rmem_alloc + skb.len <= sk.sk_rcvbuf;
+}
+
 /** Makes room for `size` bytes of memory, if need be by dropping what came out of order; -1 if there is none. */
 function tcp_try_rmem_schedule(sk: sock, skb: sk_buff, size: number): number {
-  if (sk.sk_backlog.rmem_alloc <= sk.sk_rcvbuf && sk_rmem_schedule(sk, skb, size)) return 0;
-  if (tcp_prune_queue(sk) < 0) return -1;
+  if (tcp_can_ingest(sk, skb) && sk_rmem_schedule(sk, skb, size)) return 0;
+  if (tcp_prune_queue(sk, skb) < 0) return -1;
   while (!sk_rmem_schedule(sk, skb, size)) {
-    if (!tcp_prune_ofo_queue(sk)) return -1;
+    if (!tcp_prune_ofo_queue(sk, skb)) return -1;
   }
   return 0;
 }
@@ -3356,6 +3387,7 @@ function tcp_data_queue_ofo(sk: sock, skb: sk_buff): void {
     tcp_drop_reason(sk, skb, SKB_DROP_REASON_PROTO_MEM);
     return;
   }
+  tcp_measure_rcv_mss(sk, skb);
   tp.pred_flags = 0;
   inet_csk_schedule_ack(sk);
   tp.rcv_ooopack += Math.max(1, skb.shinfo.gso_segs);
@@ -3387,6 +3419,8 @@ function tcp_data_queue_ofo(sk: sock, skb: sk_buff): void {
     skb_condense(skb);
     skb_set_owner_r(skb, sk);
   }
+  // What waits behind gaps needs buffer, too; not of a socket that nobody reads (yet, or any more).
+  if (sk.sk_socket !== null) tcp_rcvbuf_grow(sk, tp.rcvq_space.space);
 }
 
 /** Appends in-order data to the receive queue; true if it was merged (see tcp_try_coalesce()). */
@@ -3427,7 +3461,8 @@ function tcp_data_queue(sk: sock, skb: sk_buff): void {
   tp.rx_opt.dsack = false;
 
   if (cb.seq === tp.rcv_nxt) {
-    if (tcp_receive_window(tp) === 0) {
+    // A FIN alone needs no window.
+    if (tcp_receive_window(tp) === 0 && skb.len !== 0) {
       NET_INC_STATS(net, LINUX_MIB_TCPZEROWINDOWDROP);
       tcp_data_out_of_window(sk, skb, SKB_DROP_REASON_TCP_ZEROWINDOW);
       return;
@@ -3642,47 +3677,51 @@ function tcp_collapse_ofo_queue(sk: sock): void {
   tp.ooo_last_skb = skb_rb_last(tp.out_of_order_queue);
 }
 
-/** Drops the out-of-order queue from its end, an eighth of the buffer at a time; false if it is empty. */
-function tcp_prune_ofo_queue(sk: sock): boolean {
+/**
+ * Drops the out-of-order queue from its end, an eighth of the buffer at a time, as far as it stands behind in_skb;
+ * false if that was nothing.
+ */
+function tcp_prune_ofo_queue(sk: sock, in_skb: sk_buff): boolean {
   const tp = tcp_sk(sk);
-  if (tp.out_of_order_queue.rb_node === null) return false;
-  NET_INC_STATS(sk.skc_net, LINUX_MIB_OFOPRUNED);
+  let pruned = false;
   let goal = sk.sk_rcvbuf >> 3;
-  let skb = tp.ooo_last_skb;
-  while (skb !== null) {
+  let skb = tp.out_of_order_queue.rb_node !== null ? tp.ooo_last_skb : null;
+  while (skb !== null && !after(TCP_SKB_CB(in_skb).seq, TCP_SKB_CB(skb).seq)) {
     const prev = skb_rb_prev(skb);
+    pruned = true;
     rb_erase(skb.rbnode, tp.out_of_order_queue);
     goal -= skb.truesize;
     tcp_drop_reason(sk, skb, SKB_DROP_REASON_TCP_OFO_QUEUE_PRUNE);
-    skb = prev;
+    tp.ooo_last_skb = skb = prev;
     if (prev === null || goal <= 0) {
-      if (sk.sk_backlog.rmem_alloc <= sk.sk_rcvbuf && !tcp_under_memory_pressure(sk)) break;
+      if (tcp_can_ingest(sk, in_skb) && !tcp_under_memory_pressure(sk)) break;
       goal = sk.sk_rcvbuf >> 3;
     }
   }
-  tp.ooo_last_skb = skb;
+  if (!pruned) return false;
+  NET_INC_STATS(sk.skc_net, LINUX_MIB_OFOPRUNED);
   // Some of what was SACKed is gone; the peer finds out by its timer.
   if (tp.rx_opt.sack_ok !== 0) tcp_sack_reset(tp.rx_opt);
   return true;
 }
 
-/** Brings the receive queues back within their limit; -1 where that failed and data must be dropped. */
-function tcp_prune_queue(sk: sock): number {
+/** Makes room for in_skb in the receive queues; -1 where that failed and data must be dropped. */
+function tcp_prune_queue(sk: sock, in_skb: sk_buff): number {
   const tp = tcp_sk(sk);
-  const backlog = sk.sk_backlog;
+  if (sk.sk_backlog.rmem_alloc === 0) return -1;
   NET_INC_STATS(sk.skc_net, LINUX_MIB_PRUNECALLED);
-  if (backlog.rmem_alloc >= sk.sk_rcvbuf) tcp_clamp_window(sk);
+  if (!tcp_can_ingest(sk, in_skb)) tcp_clamp_window(sk);
   else if (tcp_under_memory_pressure(sk)) tcp_adjust_rcv_ssthresh(sk);
-  if (backlog.rmem_alloc <= sk.sk_rcvbuf) return 0;
+  if (tcp_can_ingest(sk, in_skb)) return 0;
 
   tcp_collapse_ofo_queue(sk);
   const head = skb_peek(sk.sk_receive_queue);
   if (head !== null) {
     tcp_collapse(sk, sk.sk_receive_queue, null, head, null, tp.copied_seq, tp.rcv_nxt);
   }
-  if (backlog.rmem_alloc <= sk.sk_rcvbuf) return 0;
-  tcp_prune_ofo_queue(sk);
-  if (backlog.rmem_alloc <= sk.sk_rcvbuf) return 0;
+  if (tcp_can_ingest(sk, in_skb)) return 0;
+  tcp_prune_ofo_queue(sk, in_skb);
+  if (tcp_can_ingest(sk, in_skb)) return 0;
   NET_INC_STATS(sk.skc_net, LINUX_MIB_RCVPRUNED);
   tp.pred_flags = 0;
   return -1;
@@ -3860,11 +3899,15 @@ function tcp_validate_incoming(sk: sock, skb: sk_buff, th: tcphdr, syn_inerr: bo
     }
   }
 
-  if (!tcp_sequence(tp, cb.seq, cb.end_seq)) {
+  const reason = tcp_sequence(sk, skb);
+  if (reason !== SKB_NOT_DROPPED_YET) {
     if (!th.rst) {
       if (th.syn) {
         tcp_syn_challenge(sk, skb, syn_inerr);
         return false;
+      }
+      if (reason !== SKB_DROP_REASON_TCP_OLD_SEQUENCE) {
+        NET_INC_STATS(net, LINUX_MIB_BEYOND_WINDOW);
       }
       if (!tcp_oow_rate_limited(net, skb, LINUX_MIB_TCPACKSKIPPEDSEQ, tp)) {
         tcp_send_dupack(sk, skb);
@@ -3874,7 +3917,7 @@ function tcp_validate_incoming(sk: sock, skb: sk_buff, th: tcphdr, syn_inerr: bo
       __kfree_skb(skb);
       return false;
     }
-    tcp_drop_reason(sk, skb, SKB_DROP_REASON_TCP_INVALID_SEQUENCE);
+    tcp_drop_reason(sk, skb, reason);
     return false;
   }
 
@@ -3978,6 +4021,7 @@ export function tcp_rcv_established(sk: sock, skb: sk_buff): void {
       tcp_csum_error(sk, skb);
       return;
     }
+    if (after(cb.end_seq, (tp.rcv_nxt + tcp_receive_window(tp)) | 0)) break slow_path;
     if (skb.truesize > sk.sk_forward_alloc) {
       validated = true;
       break slow_path;

@@ -14,6 +14,7 @@ import {
   NETIF_F_SG,
 } from "../../include/linux/netdevice.ts";
 import type { net_device } from "../../include/linux/netdevice.ts";
+import { get_page, page } from "../../include/linux/mm_types.ts";
 import {
   CHECKSUM_PARTIAL,
   CHECKSUM_UNNECESSARY,
@@ -25,6 +26,7 @@ import {
   SKB_GSO_TCPV4,
   SKB_OVERHEAD_SHINFO,
   SKB_OVERHEAD_SKB,
+  skb_reserve,
   skb_reset_mac_header,
 } from "../../include/linux/skbuff.ts";
 import type { sk_buff } from "../../include/linux/skbuff.ts";
@@ -39,8 +41,8 @@ import {
   register_netdev,
 } from "../../net/core/dev.ts";
 import {
+  build_skb,
   consume_skb,
-  netdev_alloc_skb,
   skb_copy_bits,
   skb_orphan_frags_rx,
   skb_put_data,
@@ -53,13 +55,22 @@ import type { live_packet } from "./packet.ts";
 const SMALL_HEAD = 576;
 const LARGE_HEAD = 8192;
 
-/** What TUN's packets take of a receive buffer: heads are of powers of two, so windows are as with a real one. */
-function tun_truesize(len: number): number {
+/**
+ * An empty packet as TUN makes it, so that receive buffers fill as with a real one: its head is memory of a power of
+ * two, no page of which another packet could take a part over.
+ */
+function tun_alloc_skb(len: number): sk_buff {
   const need = SKB_DATA_ALIGN(NET_SKB_PAD + len) + SKB_OVERHEAD_SHINFO;
   let head = SMALL_HEAD;
   if (need > LARGE_HEAD) head = LARGE_HEAD + PAGE_SIZE * Math.ceil((need - LARGE_HEAD) / PAGE_SIZE);
   else if (need > SMALL_HEAD) head = 2 ** Math.ceil(Math.log2(need));
-  return SKB_OVERHEAD_SKB + head;
+  const data = new page(new Uint8Array(head - SKB_OVERHEAD_SHINFO), -1);
+  // Ours and the packet's: it is of no pool, so nobody gives it back.
+  get_page(data);
+  const skb = build_skb(data);
+  skb.truesize = SKB_OVERHEAD_SKB + head;
+  skb_reserve(skb, NET_SKB_PAD);
+  return skb;
 }
 
 /** One end of the virtual wire. */
@@ -110,9 +121,8 @@ export class netdev {
     update_wall_time();
     local_bh_disable();
     try {
-      const skb = netdev_alloc_skb(this.dev, p.length);
+      const skb = tun_alloc_skb(p.length);
       skb_put_data(skb, p, p.length);
-      skb.truesize = tun_truesize(p.length);
       skb.dev = this.dev;
       skb.protocol = ETH_P_IP;
       skb.pkt_type = PACKET_HOST;
