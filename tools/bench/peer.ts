@@ -13,7 +13,7 @@ import { BULK, PORT } from "./common.ts";
 const AF_INET = 2, SOCK_STREAM = 1, SOL_SOCKET = 1, SO_REUSEADDR = 2, IPPROTO_TCP = 6;
 const TCP_NODELAY = 1, TCP_CONGESTION = 13, SHUT_WR = 1, MSG_NOSIGNAL = 0x4000;
 
-const libc = Deno.dlopen("libc.so.6", {
+export const libc = Deno.dlopen("libc.so.6", {
   __errno_location: { parameters: [], result: "pointer" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
@@ -27,13 +27,13 @@ const libc = Deno.dlopen("libc.so.6", {
   close: { parameters: ["i32"], result: "i32" },
 }).symbols;
 
-function must(ret: number, what: string): number {
+export function must(ret: number, what: string): number {
   if (ret >= 0) return ret;
   const errno = new Deno.UnsafePointerView(libc.__errno_location()!).getInt32();
   throw new Error(`peer: ${what}: errno ${errno}`);
 }
 
-function sockaddr_in(addr: number, port: number): Uint8Array<ArrayBuffer> {
+export function sockaddr_in(addr: number, port: number): Uint8Array<ArrayBuffer> {
   const dv = new DataView(new ArrayBuffer(16));
   dv.setUint16(0, AF_INET, true);
   dv.setUint16(2, port);
@@ -42,15 +42,15 @@ function sockaddr_in(addr: number, port: number): Uint8Array<ArrayBuffer> {
 }
 
 const one = Uint8Array.of(1, 0, 0, 0);
-const cubic = new TextEncoder().encode("cubic");
 const byte = new Uint8Array(1);
 const bulk = new Uint8Array(BULK);
 
-function tcp_socket(): number {
+export function tcp_socket(congestion = "cubic"): number {
   const fd = must(libc.socket(AF_INET, SOCK_STREAM, 0), "socket");
   must(libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, one, 4), "TCP_NODELAY");
   // The host's default may be bbr, which is slow on such a path. A host without cubic keeps it.
-  libc.setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic, cubic.length);
+  const cc = new TextEncoder().encode(congestion);
+  libc.setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cc, cc.length);
   return fd;
 }
 
@@ -60,7 +60,7 @@ function tcp_connect(addr: Uint8Array<ArrayBuffer>): number {
   return fd;
 }
 
-function send_all(fd: number, buf: Uint8Array<ArrayBuffer>): boolean {
+export function send_all(fd: number, buf: Uint8Array<ArrayBuffer>): boolean {
   for (let off = 0; off < buf.length;) {
     const n = libc.send(fd, off === 0 ? buf : buf.subarray(off), buf.length - off, MSG_NOSIGNAL);
     if (n < 0) return false;
@@ -70,7 +70,7 @@ function send_all(fd: number, buf: Uint8Array<ArrayBuffer>): boolean {
 }
 
 /** Bytes until the end. */
-function drain(fd: number): number {
+export function drain(fd: number): number {
   let bytes = 0;
   for (;;) {
     const n = libc.read(fd, bulk, BULK);

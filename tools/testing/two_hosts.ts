@@ -20,6 +20,8 @@ import { boot, LeakError } from "../../mod.ts";
 import type { boot_options, host, machine, nic, sim_machine, userland } from "../../mod.ts";
 import { faulty_nic } from "./faulty_nic.ts";
 import type { faults } from "./faulty_nic.ts";
+import { path_of_dev } from "./netsim/path.ts";
+import type { net_path, path_options } from "./netsim/path.ts";
 
 export const ADDR_A = "198.51.100.1";
 export const ADDR_B = "198.51.100.2";
@@ -35,7 +37,9 @@ export interface two_hosts_options extends boot_options {
   /** What happens to packets from a to b, and from b to a. */
   a_to_b?: faults;
   b_to_a?: faults;
-  /** The devices segment (TSO); default: unless there are faults. */
+  /** What lies between them, each way; default nothing. */
+  paths?: readonly [a_to_b: path_options, b_to_a: path_options];
+  /** The devices segment (TSO); default: unless there are faults or paths. */
   offload?: boolean;
   /** The test must be through in so much virtual time, s; default an hour. */
   limit_s?: number;
@@ -55,6 +59,9 @@ export interface two_hosts_bench {
   /** The faults, where there are any: with counters. */
   faulty_a: faulty_nic | null;
   faulty_b: faulty_nic | null;
+  /** What lies between them, if anything. */
+  path_a: net_path | null;
+  path_b: net_path | null;
 }
 
 /** Holds what a device sends for a time, in order. */
@@ -120,9 +127,9 @@ export async function two_hosts(
   const sim = m.sim as sim_machine;
   const a = m.host("a"), b = m.host("b");
   const [nic_a, nic_b] = m.wire(a, b, { mtu: options.mtu });
-  const { a_to_b, b_to_a, delay_ms = 0 } = options;
+  const { a_to_b, b_to_a, paths, delay_ms = 0 } = options;
   const nics = [nic_a, nic_b];
-  if (!(options.offload ?? (a_to_b === undefined && b_to_a === undefined))) {
+  if (!(options.offload ?? [a_to_b, b_to_a, paths].every((o) => o === undefined))) {
     for (const n of nics) n.dev.features &= ~NETIF_F_ALL_TSO;
   }
   nic_a.ifconfig(`${ADDR_A}/24`);
@@ -133,7 +140,9 @@ export async function two_hosts(
   const seed = options.seed ?? 1;
   const faulty_a = a_to_b ? new faulty_nic(nic_a.dev, { seed, tx: a_to_b }) : null;
   const faulty_b = b_to_a ? new faulty_nic(nic_b.dev, { seed: seed + 1, tx: b_to_a }) : null;
+  const on_path = paths === undefined ? [] : nics.map((n, i) => new path_of_dev(n.dev, paths[i]));
   const stop = (): void => {
+    for (const p of on_path) p.restore();
     faulty_a?.stop();
     faulty_b?.stop();
     for (const l of lines) l.stop();
@@ -149,6 +158,8 @@ export async function two_hosts(
     ub: b.task("b"),
     faulty_a,
     faulty_b,
+    path_a: on_path[0]?.path ?? null,
+    path_b: on_path[1]?.path ?? null,
   };
   try {
     const limit = sim.now() + (options.limit_s ?? 3600) * NSEC_PER_SEC;
