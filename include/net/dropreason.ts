@@ -86,7 +86,8 @@ export const SKB_DROP_REASON_NEIGH_HH_FILLFAIL = 80;
 export const SKB_DROP_REASON_RECURSION_LIMIT = 81;
 export const SKB_DROP_REASON_TCP_OLD_SEQUENCE = 82;
 export const SKB_DROP_REASON_TCP_INVALID_END_SEQUENCE = 83;
-export const SKB_DROP_REASON_MAX = 84;
+export const SKB_DROP_REASON_TCP_RFC7323_PAWS_ACK = 84;
+export const SKB_DROP_REASON_MAX = 85;
 
 /** An SKB_DROP_REASON_* (or SKB_NOT_DROPPED_YET, SKB_CONSUMED). */
 export type skb_drop_reason = number;
@@ -176,6 +177,7 @@ const reasons = [
   "RECURSION_LIMIT",
   "TCP_OLD_SEQUENCE",
   "TCP_INVALID_END_SEQUENCE",
+  "TCP_RFC7323_PAWS_ACK",
 ];
 
 /** The reason's name as the kernel's kfree_skb trace event prints it. */

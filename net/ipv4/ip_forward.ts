@@ -26,13 +26,7 @@ import {
   SKB_DROP_REASON_PKT_TOO_BIG,
 } from "../../include/net/dropreason.ts";
 import { icmp_send } from "../../include/net/icmp.ts";
-import {
-  __IP_ADD_STATS,
-  __IP_INC_STATS,
-  ip_decrease_ttl,
-  IP_DF,
-  IP_INC_STATS,
-} from "../../include/net/ip.ts";
+import { __IP_INC_STATS, ip_decrease_ttl, IP_DF, IP_INC_STATS } from "../../include/net/ip.ts";
 import type { net } from "../../include/net/net_namespace.ts";
 import { skb_rtable } from "../../include/net/route.ts";
 import type { sock } from "../../include/net/sock.ts";
@@ -47,7 +41,6 @@ import {
   IPSTATS_MIB_FRAGFAILS,
   IPSTATS_MIB_INHDRERRORS,
   IPSTATS_MIB_OUTFORWDATAGRAMS,
-  IPSTATS_MIB_OUTOCTETS,
 } from "../../include/uapi/linux/snmp.ts";
 import { kfree_skb_reason, skb_cow, skb_gso_validate_network_len } from "../core/skbuff.ts";
 import { ip_forward_options } from "./ip_options.ts";
@@ -65,7 +58,6 @@ function ip_exceeds_mtu(skb: sk_buff, mtu: number): boolean {
 
 function ip_forward_finish(n: net, sk: sock | null, skb: sk_buff): number {
   __IP_INC_STATS(n, IPSTATS_MIB_OUTFORWDATAGRAMS);
-  __IP_ADD_STATS(n, IPSTATS_MIB_OUTOCTETS, skb.len);
   if (IPCB(skb).opt.optlen !== 0) ip_forward_options(skb);
   skb.tstamp = 0;
   return dst_output(n, sk, skb);

@@ -149,6 +149,7 @@ import {
   IPSTATS_MIB_OUTNOROUTES,
   IPSTATS_MIB_OUTOCTETS,
   IPSTATS_MIB_OUTPKTS,
+  IPSTATS_MIB_OUTREQUESTS,
 } from "../../include/uapi/linux/snmp.ts";
 import {
   csum_add,
@@ -223,6 +224,7 @@ export function ip_send_check(iph: iphdr): void {
 /** Completes the header of a packet of ours: 1 and it may go, 0 where a hook took it, or -EPERM. */
 export function __ip_local_out(net: net, sk: sock | null, skb: sk_buff): number {
   const iph = ip_hdr(skb);
+  IP_INC_STATS(net, IPSTATS_MIB_OUTREQUESTS);
   iph.tot_len = skb.len;
   ip_send_check(iph);
   skb.protocol = ETH_P_IP;
@@ -308,6 +310,8 @@ function ip_finish_output2(net: net, _sk: sock | null, skb: sk_buff): number {
   } else if (rt.rt_type === RTN_BROADCAST) {
     IP_UPD_PO_STATS(net, IPSTATS_MIB_OUTBCASTPKTS, IPSTATS_MIB_OUTBCASTOCTETS, skb.len);
   }
+  // Each fragment.
+  IP_UPD_PO_STATS(net, IPSTATS_MIB_OUTPKTS, IPSTATS_MIB_OUTOCTETS, skb.len);
   const hh_len = LL_RESERVED_SPACE(dev);
   if (skb_headroom(skb) < hh_len && dev.header_ops !== null) skb = skb_expand_head(skb, hh_len);
   const neigh = ip_neigh_for_gw(rt, skb);
@@ -366,7 +370,6 @@ function ip_mc_finish_output(net: net, sk: sock | null, skb: sk_buff): number {
 export function ip_mc_output(net: net, sk: sock | null, skb: sk_buff): number {
   const rt = skb_rtable(skb)!;
   const dev = rt.dev;
-  IP_UPD_PO_STATS(net, IPSTATS_MIB_OUTPKTS, IPSTATS_MIB_OUTOCTETS, skb.len);
   skb.dev = dev;
   skb.protocol = ETH_P_IP;
   if ((rt.rt_flags & RTCF_MULTICAST) !== 0) {
@@ -412,7 +415,6 @@ function ip_mc_loop(net: net, sk: sock | null, skb: sk_buff): void {
 export function ip_output(net: net, sk: sock | null, skb: sk_buff): number {
   const dev = skb_dst(skb)!.dev;
   const indev = skb.dev;
-  IP_UPD_PO_STATS(net, IPSTATS_MIB_OUTPKTS, IPSTATS_MIB_OUTOCTETS, skb.len);
   skb.dev = dev;
   skb.protocol = ETH_P_IP;
   return NF_HOOK_COND(

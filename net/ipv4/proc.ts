@@ -39,7 +39,7 @@ const snmp4_ipstats_list: readonly snmp_mib[] = [
   ["InUnknownProtos", mib.IPSTATS_MIB_INUNKNOWNPROTOS],
   ["InDiscards", mib.IPSTATS_MIB_INDISCARDS],
   ["InDelivers", mib.IPSTATS_MIB_INDELIVERS],
-  ["OutRequests", mib.IPSTATS_MIB_OUTPKTS],
+  ["OutRequests", mib.IPSTATS_MIB_OUTREQUESTS],
   ["OutDiscards", mib.IPSTATS_MIB_OUTDISCARDS],
   ["OutNoRoutes", mib.IPSTATS_MIB_OUTNOROUTES],
   ["ReasmTimeout", mib.IPSTATS_MIB_REASMTIMEOUT],
@@ -49,6 +49,7 @@ const snmp4_ipstats_list: readonly snmp_mib[] = [
   ["FragOKs", mib.IPSTATS_MIB_FRAGOKS],
   ["FragFails", mib.IPSTATS_MIB_FRAGFAILS],
   ["FragCreates", mib.IPSTATS_MIB_FRAGCREATES],
+  ["OutTransmits", mib.IPSTATS_MIB_OUTPKTS],
 ];
 
 /** IpExt of netstat */
@@ -251,6 +252,12 @@ const snmp4_net_list: readonly snmp_mib[] = [
   ["TCPDSACKIgnoredDubious", mib.LINUX_MIB_TCPDSACKIGNOREDDUBIOUS],
   ["TCPMigrateReqSuccess", mib.LINUX_MIB_TCPMIGRATEREQSUCCESS],
   ["TCPMigrateReqFailure", mib.LINUX_MIB_TCPMIGRATEREQFAILURE],
+  ["TCPPLBRehash", mib.LINUX_MIB_TCPPLBREHASH],
+  ["TCPAORequired", mib.LINUX_MIB_TCPAOREQUIRED],
+  ["TCPAOBad", mib.LINUX_MIB_TCPAOBAD],
+  ["TCPAOKeyNotFound", mib.LINUX_MIB_TCPAOKEYNOTFOUND],
+  ["TCPAOGood", mib.LINUX_MIB_TCPAOGOOD],
+  ["TCPAODroppedIcmps", mib.LINUX_MIB_TCPAODROPPEDICMPS],
 ];
 
 /** Names and values of one group, as nstat has them but for the group's name. */
@@ -333,6 +340,7 @@ export function snmp_counters(n: net): Map<string, number> {
   add("IcmpMsg", icmpmsg_group(n));
   add("Tcp", mib_group(snmp4_tcp_list, n.mib.tcp_statistics));
   add("Udp", mib_group(snmp4_udp_list, n.mib.udp_statistics));
+  add("UdpLite", mib_group(snmp4_udp_list, new Float64Array(mib.__UDP_MIB_MAX)));
   add("TcpExt", mib_group(snmp4_net_list, n.mib.net_statistics));
   add("IpExt", mib_group(snmp4_ipextstats_list, n.mib.ip_statistics));
   return out;

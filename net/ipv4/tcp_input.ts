@@ -79,6 +79,7 @@ import {
   SKB_DROP_REASON_TCP_OVERWINDOW,
   SKB_DROP_REASON_TCP_RESET,
   SKB_DROP_REASON_TCP_RFC7323_PAWS,
+  SKB_DROP_REASON_TCP_RFC7323_PAWS_ACK,
   SKB_DROP_REASON_TCP_TOO_OLD_ACK,
   SKB_DROP_REASON_TCP_ZEROWINDOW,
   SKB_NOT_DROPPED_YET,
@@ -320,6 +321,7 @@ import {
   LINUX_MIB_DELAYEDACKLOST,
   LINUX_MIB_LISTENOVERFLOWS,
   LINUX_MIB_OFOPRUNED,
+  LINUX_MIB_PAWS_OLD_ACK,
   LINUX_MIB_PAWSACTIVEREJECTED,
   LINUX_MIB_PAWSESTABREJECTED,
   LINUX_MIB_PRUNECALLED,
@@ -3000,18 +3002,25 @@ export function tcp_parse_md5sig_option(th: tcphdr): number {
 
 // ---- Is the segment acceptable? ----
 
-/** A pure duplicate ACK whose timestamp is a little old: harmless, and the sender may need it. */
-function tcp_disordered_ack(sk: sock, skb: sk_buff): boolean {
-  const tp = tcp_sk(sk);
-  const th = tcp_hdr(skb);
-  const cb = TCP_SKB_CB(skb);
-  return th.ack && cb.seq === cb.end_seq && cb.seq === tp.rcv_nxt && cb.ack_seq === tp.snd_una &&
-    !tcp_may_update_window(tp, cb.ack_seq, cb.seq, th.window << tp.rx_opt.snd_wscale) &&
-    ((tp.rx_opt.ts_recent - tp.rx_opt.rcv_tsval) | 0) <= Math.floor(tp.icsk_rto * 1024 / HZ);
+/** How much older a timestamp may be: the RTO's time, of a clock of 1200 Hz as some have. */
+function tcp_tsval_replay(sk: sock): number {
+  return Math.floor(tcp_sk(sk).icsk_rto * 1200 / HZ);
 }
 
-function tcp_paws_discard(sk: sock, skb: sk_buff): boolean {
-  return !tcp_paws_check(tcp_sk(sk).rx_opt, TCP_PAWS_WINDOW) && !tcp_disordered_ack(sk, skb);
+/**
+ * Why a segment with an old timestamp is not acceptable. A pure duplicate ACK that is a little old is: harmless, and the
+ * sender may need it.
+ */
+function tcp_disordered_ack_check(sk: sock, skb: sk_buff): skb_drop_reason {
+  const tp = tcp_sk(sk);
+  const th = tcp_hdr(skb);
+  const { seq, end_seq, ack_seq } = TCP_SKB_CB(skb);
+  if (!th.ack || seq !== end_seq) return SKB_DROP_REASON_TCP_RFC7323_PAWS;
+  if (before(seq, tp.rcv_nxt)) return SKB_DROP_REASON_TCP_RFC7323_PAWS_ACK;
+  const fine = seq === tp.rcv_nxt && ack_seq === tp.snd_una &&
+    !tcp_may_update_window(tp, ack_seq, seq, th.window << tp.rx_opt.snd_wscale) &&
+    ((tp.rx_opt.ts_recent - tp.rx_opt.rcv_tsval) | 0) <= tcp_tsval_replay(sk);
+  return fine ? SKB_NOT_DROPPED_YET : SKB_DROP_REASON_TCP_RFC7323_PAWS;
 }
 
 /**
@@ -3886,15 +3895,26 @@ function tcp_validate_incoming(sk: sock, skb: sk_buff, th: tcphdr, syn_inerr: bo
   const cb = TCP_SKB_CB(skb);
 
   if (
-    tcp_fast_parse_options(net, skb, th, tp) && tp.rx_opt.saw_tstamp && tcp_paws_discard(sk, skb)
+    tcp_fast_parse_options(net, skb, th, tp) && tp.rx_opt.saw_tstamp &&
+    !tcp_paws_check(tp.rx_opt, TCP_PAWS_WINDOW)
   ) {
+    const reason = tcp_disordered_ack_check(sk, skb);
     // A RST is accepted whatever its timestamp.
-    if (!th.rst) {
-      NET_INC_STATS(net, LINUX_MIB_PAWSESTABREJECTED);
-      if (!tcp_oow_rate_limited(net, skb, LINUX_MIB_TCPACKSKIPPEDPAWS, tp)) {
-        tcp_send_dupack(sk, skb);
+    if (reason !== SKB_NOT_DROPPED_YET && !th.rst) {
+      if (th.syn) {
+        tcp_syn_challenge(sk, skb, syn_inerr);
+        return false;
       }
-      tcp_drop_reason(sk, skb, SKB_DROP_REASON_TCP_RFC7323_PAWS);
+      // Old ACKs are common, and nobody needs an answer.
+      if (reason === SKB_DROP_REASON_TCP_RFC7323_PAWS_ACK) {
+        NET_INC_STATS(net, LINUX_MIB_PAWS_OLD_ACK);
+      } else {
+        NET_INC_STATS(net, LINUX_MIB_PAWSESTABREJECTED);
+        if (!tcp_oow_rate_limited(net, skb, LINUX_MIB_TCPACKSKIPPEDPAWS, tp)) {
+          tcp_send_dupack(sk, skb);
+        }
+      }
+      tcp_drop_reason(sk, skb, reason);
       return false;
     }
   }

@@ -175,7 +175,7 @@ Deno.test("tcp_options_write() puts timestamps on every segment, echoing the lat
 
 // ---- PAWS ----
 
-Deno.test("tcp_paws_discard() drops a segment with an old timestamp and acknowledges", async () => {
+Deno.test("tcp_disordered_ack_check() drops a segment with an old timestamp and acknowledges", async () => {
   await using t = tcp_test();
   const { peer, fd } = t.accepted({ mss: 1000, ts: true });
   peer.send("P.", { seq: 1, ack: 1, data: "new", tsval: 9000 });
