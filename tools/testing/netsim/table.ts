@@ -80,7 +80,7 @@ data's way loses so many of the packets, the ACKs' way none. Of a packet's 1500 
 goodput, so that .965 is all there is.
   buffer: before the bottleneck, in bandwidth-delay products
   r: 1 % of packets come late, passed by up to 8;  d: 1 % come twice;  -: neither
-Made by 'deno task netsim --write', compared by netsim_test.ts.
+Made by 'deno task netsim --write', compared by netsim_test.ts but for chance.
 `;
 
 /** The table of results in the order of all_cells(). */
@@ -102,6 +102,37 @@ export function format_table(results: readonly cell_result[]): string {
     out += line + "\n";
   }
   return out;
+}
+
+/** The goodputs of a table, in the order of all_cells(). */
+export function parse_table(text: string): number[] {
+  const rows = text.split("\n").filter((line) => /^[\d.]+ +[\d.]+ %/.test(line));
+  return rows.flatMap((row) => row.slice(LEFT).trim().split(/ +/).map(Number));
+}
+
+/**
+ * What differs between a table and new results beyond chance, one line each. A segment that is sent a little earlier
+ * meets another fate, so that single cells change with whatever changes; four of them, which differ by duplicates
+ * and reordering alone, do so together only when something has become better or worse.
+ */
+export function compare_table(text: string, results: readonly cell_result[]): string[] {
+  const was = parse_table(text), cells = all_cells();
+  if (was.length !== cells.length) return [`${was.length} cells where ${cells.length} belong`];
+  const differ: string[] = [];
+  for (let i = 0; i < cells.length; i += PER_GROUP) {
+    const before = was.slice(i, i + PER_GROUP);
+    const after = results.slice(i, i + PER_GROUP).map((r) => r.goodput);
+    const [b, a] = [before, after].map((g) => g.reduce((sum, f) => sum + f, 0) / PER_GROUP);
+    if (Math.abs(a - b) <= Math.max(b * 0.25, 0.03)) continue;
+    const { rtt, buffer, loss, cc, sack } = cells[i];
+    differ.push(
+      `RTT ${rtt} ms, buffer ${buffer}, loss ${percent(loss)} %, ${cc}, ${
+        sack ? "" : "no "
+      }SACK: ` +
+        `${before.map(fraction).join(" ")} is now ${after.map(fraction).join(" ")}`,
+    );
+  }
+  return differ;
 }
 
 /** Computes cells by so many workers; `on_result` hears of each. */
