@@ -49,8 +49,8 @@ Deno.test("sysctl_core_init() makes net.core with the kernel's defaults and boun
   sysctl_core_init();
   const n = new net("test");
   assertEquals(proc_sys_read(n, "net.core.somaxconn"), "4096");
-  assertEquals(proc_sys_read(n, "net.core.rmem_max"), "212992");
+  assertEquals(proc_sys_read(n, "net.core.rmem_max"), "4194304");
   assertEquals(proc_sys_write(n, "net.core.rmem_max", "1"), -EINVAL);
-  assertEquals(proc_sys_write(n, "net.core.rmem_max", "4194304"), 0);
-  assertEquals(n.core.sysctl_rmem_max, 4194304);
+  assertEquals(proc_sys_write(n, "net.core.rmem_max", "8388608"), 0);
+  assertEquals(n.core.sysctl_rmem_max, 8388608);
 });

@@ -75,8 +75,9 @@ export class msghdr {
   msg_inq = 0;
   /** TCP: when the last packet that was copied came, ns; 0 not known. @local */
   msg_tstamp = 0;
-  /** TCP, MSG_PEEK: where the next byte is, and urgent bytes that were stepped over. @local */
+  /** TCP, MSG_PEEK: where the next byte is, how far the first was, urgent bytes that were stepped over. @local */
   msg_peek_seq = 0;
+  msg_peek_offset = 0;
   msg_urg_hole = 0;
   /** TCP: SOF_TIMESTAMPING_* of the bytes that are being sent. @local */
   msg_tsflags = 0;
@@ -125,6 +126,7 @@ export interface proto_ops {
     flags: number,
   ): number | Promise<number>;
   splice_eof?(sock: socket): void | Promise<void>;
+  set_peek_off?(sk: sock, val: number): number;
   set_rcvlowat?(sk: sock, val: number): number;
   /** connect() for a sender that has the socket locked (Fast Open): __inet_stream_connect(). @local */
   connect_locked?(

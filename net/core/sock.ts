@@ -1595,11 +1595,8 @@ function sk_setsockopt_locked(
     case SO_RXQ_OVFL:
       sock_valbool_flag(sk, SOCK_RXQ_OVFL, valbool);
       return 0;
-    case SO_PEEK_OFF: {
-      if (sk.sk_type !== SOCK_DGRAM) return -EOPNOTSUPP;
-      sk.sk_peek_off = val;
-      return 0;
-    }
+    case SO_PEEK_OFF:
+      return sk.sk_socket?.ops.set_peek_off?.(sk, val) ?? -EOPNOTSUPP;
     case SO_SELECT_ERR_QUEUE:
       sock_valbool_flag(sk, SOCK_SELECT_ERR_QUEUE, valbool);
       return 0;
@@ -1652,6 +1649,12 @@ export function sk_setsockopt(
     release_sock(sk);
     return ret;
   });
+}
+
+/** SO_PEEK_OFF: 0. */
+export function sk_set_peek_off(sk: sock, val: number): number {
+  sk.sk_peek_off = val;
+  return 0;
 }
 
 export function sock_setsockopt(
@@ -1736,7 +1739,7 @@ function sk_getsockopt_int(sk: sock, optname: number): number | null {
     case SO_RXQ_OVFL:
       return flag(SOCK_RXQ_OVFL);
     case SO_PEEK_OFF:
-      return sk.sk_type === SOCK_DGRAM ? sk.sk_peek_off : -EOPNOTSUPP;
+      return sk.sk_socket?.ops.set_peek_off !== undefined ? sk.sk_peek_off : -EOPNOTSUPP;
     case SO_SELECT_ERR_QUEUE:
       return flag(SOCK_SELECT_ERR_QUEUE);
     case SO_BUSY_POLL:
@@ -1772,7 +1775,7 @@ export function sk_getsockopt(
   let lv = 4;
   switch (optname) {
     case SO_PEEK_OFF:
-      if (sk.sk_type !== SOCK_DGRAM) return -EOPNOTSUPP;
+      if (sk.sk_socket?.ops.set_peek_off === undefined) return -EOPNOTSUPP;
       sockopt_put_int(val, 0, sk.sk_peek_off);
       break;
     case SO_LINGER:

@@ -171,6 +171,7 @@ import {
   sk_alloc,
   sk_common_release,
   sk_dst_reset,
+  sk_set_peek_off,
   sk_setup_caps,
   sk_sleep,
   sock_common_getsockopt,
@@ -760,6 +761,7 @@ export const inet_stream_ops: proto_ops = {
   recvmsg: inet_recvmsg,
   splice_read: tcp_splice_read,
   splice_eof: inet_splice_eof,
+  set_peek_off: sk_set_peek_off,
   set_rcvlowat: (sk, val) => tcp_set_rcvlowat(sk, val),
   connect_locked: __inet_stream_connect,
 };
@@ -781,6 +783,7 @@ export const inet_dgram_ops: proto_ops = {
   sendmsg: inet_sendmsg,
   recvmsg: inet_recvmsg,
   splice_eof: inet_splice_eof,
+  set_peek_off: sk_set_peek_off,
 };
 
 /** What they do on a raw socket. */

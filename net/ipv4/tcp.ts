@@ -47,6 +47,7 @@ import {
   __skb_unlink,
   CHECKSUM_PARTIAL,
   MAX_SKB_FRAGS,
+  PAGE_SIZE,
   skb_can_coalesce,
   skb_fill_page_desc,
   skb_peek,
@@ -120,6 +121,8 @@ import {
   SHUTDOWN_MASK,
   SK_FORCE_REUSE,
   SK_NO_REUSE,
+  sk_peek_offset,
+  sk_peek_offset_bwd,
   sk_stream_memory_free,
   SOCK_BINDADDR_LOCK,
   SOCK_BINDPORT_LOCK,
@@ -259,6 +262,7 @@ import {
   EFBIG,
   EINPROGRESS,
   EINVAL,
+  EIO,
   EMSGSIZE,
   ENOBUFS,
   ENOENT,
@@ -340,6 +344,7 @@ import {
   TCP_ULP,
   TCP_USER_TIMEOUT,
   TCP_WINDOW_CLAMP,
+  TCP_ZEROCOPY_RECEIVE,
   TCPI_OPT_ECN,
   TCPI_OPT_ECN_SEEN,
   TCPI_OPT_SACK,
@@ -1836,9 +1841,12 @@ function tcp_recvmsg_copy(
   let copied = msg.msg_copied;
 
   do {
-    if (peek && ((msg.msg_peek_seq - copied - msg.msg_urg_hole) | 0) !== tp.copied_seq) {
+    if (
+      peek &&
+      ((msg.msg_peek_seq - msg.msg_peek_offset - copied - msg.msg_urg_hole) | 0) !== tp.copied_seq
+    ) {
       // Another reader took what was seen.
-      msg.msg_peek_seq = tp.copied_seq;
+      msg.msg_peek_seq = (tp.copied_seq + msg.msg_peek_offset) | 0;
     }
     let seq = peek ? msg.msg_peek_seq : tp.copied_seq;
 
@@ -1908,7 +1916,10 @@ function tcp_recvmsg_copy(
       }
       if (peek) msg.msg_peek_seq = seq;
       else tp.copied_seq = seq;
-      if (used > 0) tcp_rcv_space_adjust(sk);
+      if (used > 0) {
+        if (sk.sk_peek_off >= 0) sk_peek_offset_bwd(sk, peek ? -used : used);
+        tcp_rcv_space_adjust(sk);
+      }
 
       if (tp.urg_data !== 0 && after(tp.copied_seq, tp.urg_seq)) {
         tp.urg_data = 0;
@@ -1974,7 +1985,8 @@ function tcp_recvmsg_locked(
   }
   msg.msg_copied = 0;
   msg.msg_urg_hole = 0;
-  msg.msg_peek_seq = tp.copied_seq;
+  msg.msg_peek_offset = Math.max(sk_peek_offset(sk, flags), 0);
+  msg.msg_peek_seq = (tp.copied_seq + msg.msg_peek_offset) | 0;
   const target = sock_rcvlowat(sk, (flags & MSG_WAITALL) !== 0, len);
   const ret = tcp_recvmsg_copy(sk, msg, len, flags, target, timeo);
   return ret === MUST_SLEEP ? tcp_recvmsg_wait(sk, msg, len, flags, target, timeo) : ret;
@@ -3021,6 +3033,58 @@ function tcp_get_saved_syn(tp: tcp_sock, optval: Uint8Array, optlen: Int32Array)
   return ret;
 }
 
+/** struct tcp_zerocopy_receive: its bytes, with fields at these places. */
+const TCP_ZC_SIZE = 64;
+const TCP_ZC_ADDRESS = 0;
+const TCP_ZC_LENGTH = 8;
+const TCP_ZC_RECV_SKIP_HINT = 12;
+const TCP_ZC_INQ = 16;
+const TCP_ZC_ERR = 20;
+const TCP_ZC_COPYBUF_LEN = 32;
+const TCP_ZC_MSG_FLAGS = 56;
+const TCP_ZC_RESERVED = 60;
+const TCP_CMSG_TS = 0x2;
+
+/**
+ * TCP_ZEROCOPY_RECEIVE: 0 where so little is there that recv() should fetch it, or a negative errno.
+ * @differs no mmap() of a socket: there is no address to which pages could be mapped
+ */
+function tcp_zerocopy_receive(sk: sock, zc: DataView): number {
+  const inq = tcp_inq(sk);
+  const copybuf_len = zc.getInt32(TCP_ZC_COPYBUF_LEN, true);
+  zc.setInt32(TCP_ZC_COPYBUF_LEN, 0, true);
+  zc.setUint32(TCP_ZC_MSG_FLAGS, 0, true);
+  if ((zc.getUint32(TCP_ZC_ADDRESS, true) & (PAGE_SIZE - 1)) !== 0) return -EINVAL;
+  if (sk.skc_state === TCP_LISTEN) return -ENOTCONN;
+  if (inq !== 0 && inq <= copybuf_len) return -EFAULT;
+  if (inq >= PAGE_SIZE) return -EINVAL;
+  zc.setUint32(TCP_ZC_LENGTH, 0, true);
+  zc.setUint32(TCP_ZC_RECV_SKIP_HINT, inq, true);
+  return inq === 0 && sock_flag(sk, SOCK_DONE) ? -EIO : 0;
+}
+
+/** The option TCP_ZEROCOPY_RECEIVE, of which a program may know only the first fields. @local */
+function tcp_get_zerocopy_receive(sk: sock, optval: Uint8Array, optlen: Int32Array): number {
+  let len = optlen[0];
+  if (len < TCP_ZC_RECV_SKIP_HINT) return -EINVAL;
+  if (optval.length < len) return -EFAULT;
+  if (len > TCP_ZC_SIZE) {
+    if (optval.subarray(TCP_ZC_SIZE, len).some((b) => b !== 0)) return -EINVAL;
+    optlen[0] = len = TCP_ZC_SIZE;
+  }
+  const bytes = new Uint8Array(TCP_ZC_SIZE);
+  bytes.set(optval.subarray(0, len));
+  const zc = new DataView(bytes.buffer);
+  if (zc.getUint32(TCP_ZC_RESERVED, true) !== 0) return -EINVAL;
+  if ((zc.getUint32(TCP_ZC_MSG_FLAGS, true) & ~TCP_CMSG_TS) !== 0) return -EINVAL;
+  const err = tcp_zerocopy_receive(sk, zc);
+  if (err !== 0) return err;
+  if (len > TCP_ZC_ERR) zc.setInt32(TCP_ZC_ERR, sock_error(sk), true);
+  zc.setUint32(TCP_ZC_INQ, tcp_inq_hint(sk), true);
+  optval.set(bytes.subarray(0, len));
+  return 0;
+}
+
 /** Answers an option of SOL_TCP: 0 or a negative errno; optlen becomes what was written. */
 export function do_tcp_getsockopt(
   sk: sock,
@@ -3059,6 +3123,8 @@ export function do_tcp_getsockopt(
     }
     case TCP_SAVED_SYN:
       return tcp_get_saved_syn(tp, optval, optlen);
+    case TCP_ZEROCOPY_RECEIVE:
+      return tcp_get_zerocopy_receive(sk, optval, optlen);
     case TCP_REPAIR_WINDOW: {
       if (optlen[0] !== 20) return -EINVAL;
       if (!tp.repair) return -EPERM;

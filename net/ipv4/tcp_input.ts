@@ -767,13 +767,13 @@ function tcp_grow_window(sk: sock, skb: sk_buff, adjust: boolean): void {
 
 /**
  * Makes the receive buffer hold the initial window.
- * @differs current Linux has merged this into its larger tcp_rmem[1]; with that default nothing changes here
+ * @differs current Linux has no such function, as its tcp_rmem[1] is large enough: no more than that is given
  */
 function tcp_fixup_rcvbuf(sk: sock): void {
   const tp = tcp_sk(sk);
   const rcvmem = tcp_space_from_win(sk, Math.min(2 * TCP_INIT_CWND * tp.advmss, 65535));
   if (sk.sk_rcvbuf < rcvmem) {
-    sk.sk_rcvbuf = Math.min(rcvmem, sk.skc_net.ipv4.sysctl_tcp_rmem[2]);
+    sk.sk_rcvbuf = Math.max(sk.sk_rcvbuf, Math.min(rcvmem, sk.skc_net.ipv4.sysctl_tcp_rmem[1]));
   }
 }
 
@@ -3288,9 +3288,9 @@ function tcp_ofo_queue(sk: sock): void {
   }
 }
 
-/** The receive buffer takes skb: its payload at least, whatever memory that stands in. */
-function tcp_can_ingest(sk: sock, skb: sk_buff): boolean {
-  return sk.sk_backlog.rmem_alloc + skb.len <= sk.sk_rcvbuf;
+/** The receive buffer takes one more skb: it is not full, however large that is. */
+function tcp_can_ingest(sk: sock, _skb: sk_buff): boolean {
+  return sk.sk_backlog.rmem_alloc <= sk.sk_rcvbuf;
 }
 
 /** Makes room for `size` bytes of memory, if need be by dropping what came out of order; -1 if there is none. */

@@ -40,6 +40,9 @@ import {
   EHOSTUNREACH,
   EINPROGRESS,
   EINTR,
+  EINVAL,
+  EIO,
+  ENOTCONN,
   EPIPE,
   ETIMEDOUT,
 } from "../../include/uapi/asm-generic/errno.ts";
@@ -57,6 +60,7 @@ import {
   TCP_NODELAY,
   TCP_SYNCNT,
   TCP_USER_TIMEOUT,
+  TCP_ZEROCOPY_RECEIVE,
   TCPI_OPT_SACK,
   TCPI_OPT_TIMESTAMPS,
   TCPI_OPT_WSCALE,
@@ -856,4 +860,40 @@ Deno.test("MSG_PEEK leaves what it shows, over segment borders", () =>
     assertEquals(await ua.sys_recv(s, two, 10_000, 0), 10_000);
     assertEquals(one, sent);
     assertEquals(two, sent);
+  }));
+
+Deno.test("TCP_ZEROCOPY_RECEIVE answers as Linux does where nothing is mapped", () =>
+  two_hosts(async (t) => {
+    const { ua, ub } = t;
+    const [s, c] = await connection(t);
+    // [answer, length given, recv_skip_hint, inq, err]
+    const zc = (fd: number, len: number, address = 0): number[] => {
+      const b = new Uint8Array(72);
+      const dv = new DataView(b.buffer);
+      dv.setUint32(0, address, true);
+      for (const at of [12, 16, 20]) dv.setUint32(at, 7, true);
+      const optlen = Int32Array.of(len);
+      const ret = ua.sys_getsockopt(fd, SOL_TCP, TCP_ZEROCOPY_RECEIVE, b, optlen) as number;
+      return [ret, optlen[0], ...[12, 16, 20].map((at) => dv.getInt32(at, true))];
+    };
+    assertEquals(zc(s, 4), [-EINVAL, 4, 7, 7, 7]);
+    assertEquals(zc(s, 12), [0, 12, 7, 7, 7]);
+    assertEquals(zc(s, 16), [0, 16, 0, 7, 7]);
+    assertEquals(zc(s, 20), [0, 20, 0, 0, 7]);
+    assertEquals(zc(s, 72), [0, 64, 0, 0, 0]);
+    assertEquals(zc(s, 64, 5), [-EINVAL, 64, 7, 7, 7]);
+    const l = ua.sys_socket(AF_INET, SOCK_STREAM);
+    assertEquals(zc(l, 64), [0, 64, 0, 0, 0]);
+    ua.sys_listen(l, 1);
+    assertEquals(zc(l, 64), [-ENOTCONN, 64, 7, 7, 7]);
+    await ub.sys_write(c, new Uint8Array(100));
+    await msleep(10);
+    assertEquals(zc(s, 64), [0, 64, 100, 100, 0]);
+    await ub.sys_write(c, new Uint8Array(5000));
+    await msleep(10);
+    assertEquals(zc(s, 64), [-EINVAL, 64, 7, 7, 7]);
+    ua.sys_read(s, new Uint8Array(5100));
+    ub.sys_shutdown(c, SHUT_WR);
+    await msleep(10);
+    assertEquals(zc(s, 64), [-EIO, 64, 7, 7, 7]);
   }));
