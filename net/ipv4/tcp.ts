@@ -2117,6 +2117,10 @@ export function tcp_orphan_count_sum(): number {
   return Math.max(tcp_counters.orphan_count, 0);
 }
 
+/**
+ * There are more orphans than net.ipv4.tcp_max_orphans, each counted 2 ** shift times.
+ * @differs counts them now; the kernel's sum is up to 100 ms old
+ */
 export function tcp_too_many_orphans(sk: sock, shift: number): boolean {
   const orphans = Math.max(sk.skc_prot.counters.orphan_count, 0);
   return orphans * 2 ** shift > sock_net(sk).ipv4.sysctl_tcp_max_orphans;
