@@ -286,8 +286,11 @@ export class tcp_sock extends inet_connection_sock {
   undo_retrans = 0;
   bytes_retrans = 0;
   total_retrans = 0;
-  /** RTO statistics: expiries, their recoveries, and when the series began. */
+  /** Expiries of the RTO, the recoveries that they began, how long these took (ms), and when the last began (ms), or 0. */
   total_rto = 0;
+  total_rto_recoveries = 0;
+  total_rto_time = 0;
+  rto_stamp = 0;
   urg_seq = 0;
   urg_data = 0;
   /** jiffies; 0 default */
@@ -439,6 +442,9 @@ export class tcp_sock extends inet_connection_sock {
     this.bytes_retrans = o.bytes_retrans;
     this.total_retrans = o.total_retrans;
     this.total_rto = o.total_rto;
+    this.total_rto_recoveries = o.total_rto_recoveries;
+    this.total_rto_time = o.total_rto_time;
+    this.rto_stamp = o.rto_stamp;
     this.urg_seq = o.urg_seq;
     this.urg_data = o.urg_data;
     this.keepalive_time = o.keepalive_time;

@@ -172,6 +172,7 @@ import {
   TCP_CHRONO_BUSY,
   TCP_CHRONO_RWND_LIMITED,
   TCP_CHRONO_SNDBUF_LIMITED,
+  tcp_clock_ms,
   TCP_DEC_STATS,
   TCP_DELACK_MAX,
   TCP_ECN_OK,
@@ -2378,6 +2379,10 @@ function tcp_disconnect_reset(sk: sock): void {
   tp.rcv_ooopack = 0;
   tp.plb_rehash = 0;
   tp.timeout_rehash = 0;
+  tp.total_rto = 0;
+  tp.total_rto_recoveries = 0;
+  tp.total_rto_time = 0;
+  tp.rto_stamp = 0;
 }
 
 /** The connection is over: wakes its program, or ends the orphan. */
@@ -2942,6 +2947,10 @@ export function tcp_get_info(sk: sock, info: tcp_info): void {
   info.tcpi_snd_wnd = tp.snd_wnd;
   info.tcpi_rcv_wnd = tp.rcv_wnd;
   info.tcpi_rehash = tp.plb_rehash + tp.timeout_rehash;
+  info.tcpi_total_rto = tp.total_rto;
+  info.tcpi_total_rto_recoveries = tp.total_rto_recoveries;
+  info.tcpi_total_rto_time = tp.total_rto_time;
+  if (tp.rto_stamp !== 0) info.tcpi_total_rto_time += (tcp_clock_ms() - tp.rto_stamp) | 0;
   info.tcpi_fastopen_client_fail = tp.fastopen_client_fail;
 }
 

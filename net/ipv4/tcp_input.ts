@@ -256,6 +256,7 @@ import {
   TCP_SYNACK_NORMAL,
   tcp_synq_overflow,
   tcp_time_stamp,
+  tcp_time_stamp_ms,
   TCP_TIMEOUT_INIT,
   TCP_TIMEOUT_MIN,
   TCP_TIMEWAIT_LEN,
@@ -2063,6 +2064,13 @@ export function tcp_enter_recovery(sk: sock, ece_ack: boolean): void {
   tcp_set_ca_state(sk, TCP_CA_Recovery);
 }
 
+/** A recovery from the RTO is over. */
+function tcp_update_rto_time(tp: tcp_sock): void {
+  if (tp.rto_stamp === 0) return;
+  tp.total_rto_time += (tcp_time_stamp_ms(tp) - tp.rto_stamp) | 0;
+  tp.rto_stamp = 0;
+}
+
 /** An ACK in the Loss state: F-RTO, undo, or on with the retransmissions. @rfc 5682 2.1 */
 function tcp_process_loss(sk: sock, flag: number, num_dupack: number, c: ack_context): void {
   const tp = tcp_sk(sk);
@@ -2193,6 +2201,7 @@ function tcp_fastretrans_alert(
   } else {
     if (tp.icsk_ca_state === TCP_CA_Loss) {
       tcp_process_loss(sk, flag, num_dupack, c);
+      if ((tp.icsk_ca_state as number) !== TCP_CA_Loss) tcp_update_rto_time(tp);
       tcp_identify_packet_loss(sk, c);
       if ((tp.icsk_ca_state as number) !== TCP_CA_Open && (c.flag & FLAG_LOST_RETRANS) === 0) {
         return;
@@ -4342,6 +4351,7 @@ function tcp_rcv_synrecv_state_fastopen(sk: sock): void {
   const tp = tcp_sk(sk);
   if (tp.icsk_ca_state === TCP_CA_Loss && tp.packets_out === 0) tcp_try_undo_recovery(sk);
   tp.retrans_stamp = 0;
+  tcp_update_rto_time(tp);
   tp.icsk_retransmits = 0;
   reqsk_fastopen_remove(sk, tp.fastopen_rsk!, false);
   // Data may be out already.

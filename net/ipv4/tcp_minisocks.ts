@@ -52,6 +52,7 @@ import {
   between,
   keepalive_time_when,
   tcp_clock_ms,
+  tcp_clock_us,
   TCP_ECN_OK,
   tcp_full_space,
   TCP_INC_STATS,
@@ -431,6 +432,8 @@ export function tcp_create_openreq_child(
   }
   if (req.num_timeout !== 0) {
     newtp.total_rto = req.num_timeout;
+    newtp.total_rto_recoveries = 1;
+    newtp.total_rto_time = ((tcp_clock_us() - treq.snt_synack) / 1000) | 0;
     newtp.undo_marker = treq.snt_isn;
     newtp.retrans_stamp = Math.floor(treq.snt_synack / 1000) | 0;
   }

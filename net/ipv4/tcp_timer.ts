@@ -71,6 +71,7 @@ import {
   tcp_stream_is_thin,
   TCP_THIN_LINEAR_RETRIES,
   tcp_time_stamp,
+  tcp_time_stamp_ms,
   TCP_TIMEOUT_MIN,
   TCP_TIMEWAIT_LEN,
   tcp_write_queue_empty,
@@ -345,6 +346,10 @@ function tcp_probe_timer(sk: sock): void {
 /** Counts an expiry of the RTO. */
 function tcp_update_rto_stats(sk: sock): void {
   const tp = tcp_sk(sk);
+  if (tp.icsk_retransmits === 0) {
+    tp.total_rto_recoveries++;
+    tp.rto_stamp = tcp_time_stamp_ms(tp);
+  }
   tp.icsk_retransmits++;
   tp.total_rto++;
 }

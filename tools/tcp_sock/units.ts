@@ -41,7 +41,8 @@ const FIELDS: Record<unit, string> = {
     "tlp_high_seq rtt_seq cwnd_usage_seq snd_up write_seq pushed_seq high_seq undo_marker urg_seq " +
     "rcv_rtt_est.seq rcvq_space.seq mtu_probe_start mtu_probe_end rcv_mwnd_seq duplicate_sack " +
     "selective_acks recv_sack_cache",
-  bytes: "sk_rcvlowat sk_forward_alloc sk_rcvbuf sk_sndbuf sk_wmem_queued sk_wmem_alloc " +
+  bytes:
+    "sk_rcvlowat sk_omem_alloc sk_forward_alloc sk_rcvbuf sk_sndbuf sk_wmem_queued sk_wmem_alloc " +
     "sk_backlog.rmem_alloc sk_backlog.len sk_peek_off sk_gso_max_size icsk_pmtu_cookie icsk_ext_hdr_len " +
     "icsk_ack.last_seg_size icsk_ack.rcv_mss icsk_mtup.search_high icsk_mtup.search_low icsk_mtup.probe_size " +
     "tcp_header_len bytes_received bytes_sent bytes_acked bytes_retrans snd_wnd max_window mss_cache " +
@@ -55,7 +56,7 @@ const FIELDS: Record<unit, string> = {
   count: "skc_refcnt sk_write_pending sk_disconnects sk_ack_backlog sk_max_ack_backlog " +
     "icsk_accept_queue.qlen icsk_accept_queue.young icsk_retransmits icsk_backoff icsk_syn_retries " +
     "icsk_probes_out icsk_ack.quick icsk_ack.pingpong icsk_ack.retry compressed_ack dup_ack_counter " +
-    "keepalive_probes reord_seen rx_opt.num_sacks total_rto timeout_rehash plb_rehash rack.reo_wnd_steps " +
+    "keepalive_probes reord_seen rx_opt.num_sacks total_rto total_rto_recoveries timeout_rehash plb_rehash rack.reo_wnd_steps " +
     "rack.reo_wnd_persist sk_tskey sk_zckey",
   jiffies:
     "sk_sndtimeo sk_rcvtimeo sk_lingertime icsk_rto icsk_rto_min icsk_rto_max icsk_delack_max " +
@@ -63,8 +64,9 @@ const FIELDS: Record<unit, string> = {
   "at jiffies":
     "icsk_timeout icsk_ack.timeout icsk_ack.lrcvtime icsk_probes_tstamp icsk_mtup.probe_timestamp " +
     "rcv_tstamp lsndtime last_oow_ack_time snd_cwnd_stamp chrono_start",
-  ms: "icsk_user_timeout tsoffset",
-  "at ms": "retrans_stamp rcv_rtt_last_tsecr rx_opt.ts_recent rx_opt.rcv_tsval rx_opt.rcv_tsecr",
+  ms: "icsk_user_timeout tsoffset total_rto_time",
+  "at ms":
+    "retrans_stamp rto_stamp rcv_rtt_last_tsecr rx_opt.ts_recent rx_opt.rcv_tsval rx_opt.rcv_tsecr",
   us: "rack.rtt_us rcv_rtt_est.rtt_us rate_interval_us tcp_tx_delay sk_ll_usec rtt_min",
   "at us":
     "rack.mstamp tcp_mstamp first_tx_mstamp delivered_mstamp rcv_rtt_est.time rcvq_space.time",

@@ -257,9 +257,13 @@ export class tcp_info {
   tcpi_snd_wnd = 0;
   tcpi_rcv_wnd = 0;
   tcpi_rehash = 0;
+  /** Expiries of the RTO, the recoveries that they began, and how long these took, ms. */
+  tcpi_total_rto = 0;
+  tcpi_total_rto_recoveries = 0;
+  tcpi_total_rto_time = 0;
 }
 
-type field = [name: keyof tcp_info, offset: number, bytes: 1 | 4 | 8];
+type field = [name: keyof tcp_info, offset: number, bytes: 1 | 2 | 4 | 8];
 
 const words: (keyof tcp_info)[] = [
   "tcpi_rto",
@@ -321,10 +325,13 @@ const tcp_info_layout: field[] = [
   ["tcpi_snd_wnd", 228, 4],
   ["tcpi_rcv_wnd", 232, 4],
   ["tcpi_rehash", 236, 4],
+  ["tcpi_total_rto", 240, 2],
+  ["tcpi_total_rto_recoveries", 242, 2],
+  ["tcpi_total_rto_time", 244, 4],
 ];
 
 /** sizeof(struct tcp_info), bytes. */
-export const TCP_INFO_SIZE = 240;
+export const TCP_INFO_SIZE = 248;
 
 /** Writes struct tcp_info, little-endian, as far as `to` reaches. @local */
 export function tcp_info_encode(info: tcp_info): Uint8Array<ArrayBuffer> {
@@ -333,6 +340,7 @@ export function tcp_info_encode(info: tcp_info): Uint8Array<ArrayBuffer> {
   for (const [name, off, bytes] of tcp_info_layout) {
     const v = info[name];
     if (bytes === 1) dv.setUint8(off, v);
+    else if (bytes === 2) dv.setUint16(off, v, true);
     else if (bytes === 4) dv.setUint32(off, v, true);
     // No limit: the double nearest to 2^64 stands for the kernel's ~0.
     else dv.setBigUint64(off, v >= 2 ** 64 - 2048 ? 2n ** 64n - 1n : BigInt(v), true);
@@ -349,6 +357,7 @@ export function tcp_info_decode(from: Uint8Array): tcp_info {
   for (const [name, off, bytes] of tcp_info_layout) {
     if (off + bytes > from.length) continue;
     if (bytes === 1) info[name] = dv.getUint8(off);
+    else if (bytes === 2) info[name] = dv.getUint16(off, true);
     else if (bytes === 4) info[name] = dv.getUint32(off, true);
     else info[name] = Number(dv.getBigUint64(off, true));
   }
