@@ -4020,7 +4020,7 @@ export function tcp_rcv_established(sk: sock, skb: sk_buff): void {
   slow_path:
   if (
     (th.flag_word & TCP_HP_BITS) === tp.pred_flags && cb.seq === tp.rcv_nxt &&
-    between(cb.ack_seq, tp.snd_una, tp.snd_nxt)
+    !after(cb.ack_seq, tp.snd_nxt)
   ) {
     const tcp_header_len = tp.tcp_header_len;
     const tstamp = tcp_header_len === TCP_HLEN + TCPOLEN_TSTAMP_ALIGNED;
