@@ -348,7 +348,6 @@ import {
   LINUX_MIB_TCPDSACKRECV,
   LINUX_MIB_TCPDSACKRECVSEGS,
   LINUX_MIB_TCPDSACKUNDO,
-  LINUX_MIB_TCPDUPLICATEDATAREHASH,
   LINUX_MIB_TCPFASTOPENACTIVE,
   LINUX_MIB_TCPFASTOPENACTIVEFAIL,
   LINUX_MIB_TCPFULLUNDO,
@@ -438,7 +437,6 @@ import {
   sk_mem_charge,
   sk_memory_allocated,
   sk_prot_mem_limits,
-  sk_rethink_txhash,
   sk_rmem_schedule,
   skb_set_owner_r,
   sock_put,
@@ -3126,13 +3124,6 @@ function tcp_dsack_extend(sk: sock, seq: number, end_seq: number): void {
   else tcp_sack_extend(tp.duplicate_sack[0], seq, end_seq);
 }
 
-/** The same data again and again: our ACKs get lost, another path may carry them. */
-function tcp_rcv_spurious_retrans(sk: sock, skb: sk_buff): void {
-  if (
-    TCP_SKB_CB(skb).seq === tcp_sk(sk).duplicate_sack[0].start_seq && sk_rethink_txhash(sk)
-  ) NET_INC_STATS(sk.skc_net, LINUX_MIB_TCPDUPLICATEDATAREHASH);
-}
-
 /** Answers a segment that is out of the window. */
 function tcp_send_dupack(sk: sock, skb: sk_buff): void {
   const tp = tcp_sk(sk);
@@ -3141,7 +3132,6 @@ function tcp_send_dupack(sk: sock, skb: sk_buff): void {
     NET_INC_STATS(sk.skc_net, LINUX_MIB_DELAYEDACKLOST);
     tcp_enter_quickack_mode(sk, TCP_MAX_QUICKACKS);
     if (tcp_is_sack(tp) && sk.skc_net.ipv4.sysctl_tcp_dsack !== 0) {
-      tcp_rcv_spurious_retrans(sk, skb);
       tcp_dsack_set(sk, cb.seq, after(cb.end_seq, tp.rcv_nxt) ? tp.rcv_nxt : cb.end_seq);
     }
   }
@@ -3490,7 +3480,6 @@ function tcp_data_queue(sk: sock, skb: sk_buff): void {
   }
   if (!after(cb.end_seq, tp.rcv_nxt)) {
     // A retransmission of what is here.
-    tcp_rcv_spurious_retrans(sk, skb);
     NET_INC_STATS(net, LINUX_MIB_DELAYEDACKLOST);
     tcp_dsack_set(sk, cb.seq, cb.end_seq);
     tcp_data_out_of_window(sk, skb, SKB_DROP_REASON_TCP_OLD_DATA);

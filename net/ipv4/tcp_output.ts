@@ -287,6 +287,7 @@ import {
   skb_rb_last,
   skb_rb_next,
   skb_set_hash_from_sk,
+  skb_shift,
   skb_split,
   skb_trim,
   skb_unclone_keeptruesize,
@@ -1662,6 +1663,30 @@ export function tcp_chrono_stop(sk: sock, type: number): void {
 }
 
 /**
+ * Lengthens skb, which is to be sent and is not the queue's last, by up to `amount` bytes of the next.
+ * @differs only up to a whole segment, so that none is short while there is more; the kernel fills whole packets
+ */
+function tcp_grow_skb(sk: sock, skb: sk_buff, amount: number): void {
+  const next_skb = skb.next as sk_buff;
+  if (!tcp_skb_can_collapse(skb, next_skb)) return;
+  const nlen = Math.min(amount, next_skb.len);
+  if (nlen === 0 || skb_shift(skb, next_skb, nlen) === 0) return;
+  const tcb = TCP_SKB_CB(skb), ncb = TCP_SKB_CB(next_skb);
+  tcb.end_seq = (tcb.end_seq + nlen) | 0;
+  ncb.seq = (ncb.seq + nlen) | 0;
+  // To be counted anew.
+  tcp_skb_pcount_set(skb, 0);
+  tcp_skb_pcount_set(next_skb, 0);
+  if (next_skb.len !== 0) return;
+  // A FIN has a number, too.
+  tcb.end_seq = ncb.end_seq;
+  tcb.eor = ncb.eor;
+  tcb.tcp_flags |= ncb.tcp_flags;
+  tcp_unlink_write_queue(next_skb, sk);
+  tcp_wmem_free_skb(sk, next_skb);
+}
+
+/**
  * Sends from the write queue what may be sent. push_one 1: one skb; 2: one skb even without congestion
  * window, as a loss probe. True if there is data, none of it was sent and nothing is in flight, so that only a
  * probe can bring the connection on.
@@ -1690,13 +1715,17 @@ function tcp_write_xmit(sk: sock, mss_now: number, nonagle: number, push_one: nu
       tcp_init_tso_segs(skb, mss_now);
     } else {
       if (tcp_pacing_check(sk)) break;
-      const tso_segs = tcp_init_tso_segs(skb, mss_now);
 
       let cwnd_quota = tcp_cwnd_test(tp);
       if (cwnd_quota === 0) {
         if (push_one !== 2) break;
         cwnd_quota = 1;
       }
+      if (!tcp_skb_is_last(sk, skb)) {
+        const partial = skb.len % mss_now;
+        if (partial !== 0) tcp_grow_skb(sk, skb, mss_now - partial);
+      }
+      const tso_segs = tcp_init_tso_segs(skb, mss_now);
       if (!tcp_snd_wnd_test(tp, skb, mss_now)) {
         is_rwnd_limited = true;
         break;
