@@ -45,7 +45,7 @@ Deno.test("proc_dointvec_jiffies() is in seconds", () => {
 });
 
 Deno.test("proc_dointvec_minmax() takes negative numbers where they are allowed", () => {
-  const t = proc_dointvec_minmax("x", ipv4, "sysctl_tcp_adv_win_scale", -31, 31);
+  const t = proc_dointvec_minmax("x", ipv4, "sysctl_tcp_app_win", -31, 31);
   assertEquals(t.write(n, "-2"), 0);
   assertEquals(t.read(n), "-2");
 });
