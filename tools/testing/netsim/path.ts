@@ -80,6 +80,7 @@ export class net_path {
   private due: number[] = [];
   private head = 0;
   private readonly timer = new hrtimer<net_path>(this);
+  private cut = false;
 
   /** `deliver` is given what arrives, in softirq. */
   constructor(
@@ -98,6 +99,10 @@ export class net_path {
     const { options, stats } = this;
     // On a wire it is no longer the sender's memory.
     skb_orphan(skb);
+    if (this.cut) {
+      kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
+      return;
+    }
     const now = ktime_get_ns();
     if (skb.protocol !== ETH_P_IP) {
       this.send(skb, now + options.delay);
@@ -178,8 +183,9 @@ export class net_path {
     return HRTIMER_NORESTART;
   }
 
-  /** Frees what is on its way. */
+  /** Frees what is on its way, and what is still sent. */
   stop(): void {
+    this.cut = true;
     hrtimer_cancel(this.timer);
     for (const skb of this.skbs.slice(this.head)) {
       kfree_skb_reason(skb, SKB_DROP_REASON_NOT_SPECIFIED);
