@@ -75,9 +75,9 @@ function heads(): string[] {
 
 const HEAD = `Goodput of a transfer of ${
   FILE_SIZE / 1e6
-} MB as a fraction of the bottleneck's rate, in virtual time. The
-data's way loses so many of the packets, the ACKs' way none. Of a packet's 1500 bytes 1448 are
-goodput, so that .965 is all there is.
+} MB, but for its last segments, as a fraction of the bottleneck's
+rate, in virtual time. The data's way loses so many of the packets, the ACKs' way none. Of 1500
+bytes of a packet 1448 are goodput, so that .965 is all there is.
   buffer: before the bottleneck, in bandwidth-delay products
   r: 1 % of packets come late, passed by up to 8;  d: 1 % come twice;  -: neither
 Made by 'deno task netsim --write', compared by netsim_test.ts but for chance.
