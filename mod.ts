@@ -77,7 +77,7 @@ export interface boot_options extends boot_params {
   arch?: arch_ops;
   /** Remembers where each packet was made, for the leak report. Slow. */
   debug?: boolean;
-  /** Commands of the same user (deno task sysctl, nstat) may ask it: see tools/lib/control.ts. */
+  /** Commands of the same user (deno task sysctl, nstat, ss) may ask it: see tools/lib/control.ts. */
   control?: boolean;
 }
 

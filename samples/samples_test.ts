@@ -125,7 +125,7 @@ Deno.test("--sysctl sets sysctls, those of the NIC, too, and --nstat prints the 
   assertMatch(got.stderr, /^TcpPassiveOpens +1 +0\.0$/m);
 });
 
-Deno.test("deno task sysctl and nstat ask a sample that runs with --control", async () => {
+Deno.test("deno task sysctl, nstat and ss ask a sample that runs with --control", async () => {
   const dir = await Deno.makeTempDir({ prefix: "tuxnet-samples-" });
   const env = { NO_COLOR: "1", XDG_RUNTIME_DIR: dir };
   const ask = async (tool: string, ...args: string[]) => {
@@ -144,6 +144,7 @@ Deno.test("deno task sysctl and nstat ask a sample that runs with --control", as
     assertEquals((await ask("sysctl", "-n", "net.ipv4.tcp_sack")).stdout, "0\n");
     assertEquals((await ask("sysctl", "-n", "--host=peer", "net.ipv4.tcp_sack")).stdout, "1\n");
     assertMatch((await ask("nstat")).stdout, /^TcpPassiveOpens +1 +0\.0$/m);
+    assertMatch((await ask("ss", "-tH")).stdout, /^ESTAB 0 +0 +198\.51\.100\.2:7 +198/);
     const other = await ask("nstat", "--pid=1");
     assertEquals([other.code, other.stdout], [1, ""]);
     assertMatch(other.stderr, /^nstat: process 1 does not answer/);

@@ -68,7 +68,7 @@ const NIC_USAGE = `NIC flags:
 Stack flags:
   --sysctl=NAME=VALUE      sets a net.* (deno task sysctl -a lists them); may come several times
   --nstat                  prints the counters at the end, on stderr
-  --control                lets deno task sysctl and nstat of this user ask it while it runs`;
+  --control                lets deno task sysctl, nstat and ss of this user ask it while it runs`;
 
 const NIC_STRINGS = ["nic", "dev", "address", "host-address", "gateway", "mtu", "mac"];
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Commands that ask a stack: sysctl, nstat. Each is a function of a host and arguments, so that the same one serves the
+// Commands that ask a stack: sysctl, nstat, ss. Each is a function of a host and arguments, so that the same one serves the
 // command line, a stack's control socket and scripts of packetdrill. command_run() is the way in.
 
 import type { net } from "../../include/net/net_namespace.ts";

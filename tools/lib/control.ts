@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The control socket of a running stack: a Unix socket, of its own user only, on which commands (sysctl, nstat) are run in
+// The control socket of a running stack: a Unix socket, of its own user only, on which commands (sysctl, nstat, ss) are run in
 // the process that has the stack. control_listen() makes it; control_list() and control_ask() are what a command uses.
 //
 // One question a connection: a line of JSON, {"command", "argv", "files", "host"}; the answer is a line, too:
@@ -10,6 +10,7 @@ import type { net } from "../../include/net/net_namespace.ts";
 import { command_run } from "./command.ts";
 import type { command, command_result } from "./command.ts";
 import { nstat } from "./nstat.ts";
+import { ss } from "./ss.ts";
 import { sysctl } from "./sysctl.ts";
 
 /** What is asked. */
@@ -29,7 +30,11 @@ export interface control_stack {
 }
 
 /** Commands that a stack answers. */
-const commands: readonly command[] = [sysctl as command, nstat as command];
+const commands: readonly command[] = [
+  sysctl as command,
+  nstat as command,
+  ss as command,
+];
 
 /** Longest question, bytes. */
 const REQUEST_MAX = 1 << 20;
