@@ -12,6 +12,7 @@ import { sockcm_cookie } from "./sock.ts";
 import type { sock } from "./sock.ts";
 import { dst_metric_locked, RTAX_MTU } from "./dst.ts";
 import type { dst_entry } from "./dst.ts";
+import type { rtable } from "./route.ts";
 import {
   IP_PMTUDISC_DO,
   IP_PMTUDISC_INTERFACE,
@@ -168,11 +169,15 @@ export function ip_decrease_ttl(iph: { ttl: number; check: number }): number {
   return --iph.ttl;
 }
 
+/** The MTU of the route must not be changed by what is learned. */
+export function ip_mtu_locked(dst: dst_entry): boolean {
+  return (dst as rtable).rt_mtu_locked || dst_metric_locked(dst, RTAX_MTU);
+}
+
 /** The socket's packets must not be fragmented on their way. */
 export function ip_dont_fragment(sk: sock, dst: dst_entry): boolean {
   const pmtudisc = (sk as inet_sock).pmtudisc;
-  return pmtudisc === IP_PMTUDISC_DO || pmtudisc === IP_PMTUDISC_PROBE ||
-    (pmtudisc === IP_PMTUDISC_WANT && !dst_metric_locked(dst, RTAX_MTU));
+  return pmtudisc === IP_PMTUDISC_DO || (pmtudisc === IP_PMTUDISC_WANT && !ip_mtu_locked(dst));
 }
 
 export function ip_sk_accept_pmtu(sk: sock): boolean {

@@ -4,7 +4,14 @@ import { assertEquals } from "@std/assert";
 import { skb_dst_set, skb_reserve } from "../../include/linux/skbuff.ts";
 import { skb_reset_network_header } from "../../include/linux/skbuff.ts";
 import { flowi4, flowi4_init_output } from "../../include/net/flow.ts";
-import { IP_DF, IP_MF, IP_OFFSET, ipcm_cookie, ipcm_init } from "../../include/net/ip.ts";
+import {
+  IP_DF,
+  ip_dont_fragment,
+  IP_MF,
+  IP_OFFSET,
+  ipcm_cookie,
+  ipcm_init,
+} from "../../include/net/ip.ts";
 import { fib_config } from "../../include/net/ip_fib.ts";
 import { raw_sock } from "../../include/net/raw.ts";
 import type { sock } from "../../include/net/sock.ts";
@@ -21,7 +28,14 @@ import {
   ICMP_REDIRECT,
 } from "../../include/uapi/linux/icmp.ts";
 import { ICMP_TIME_EXCEEDED } from "../../include/uapi/linux/icmp.ts";
-import { IP_PMTUDISC_WANT } from "../../include/uapi/linux/in.ts";
+import {
+  IP_PMTUDISC_DO,
+  IP_PMTUDISC_DONT,
+  IP_PMTUDISC_INTERFACE,
+  IP_PMTUDISC_OMIT,
+  IP_PMTUDISC_PROBE,
+  IP_PMTUDISC_WANT,
+} from "../../include/uapi/linux/in.ts";
 import { NLM_F_CREATE, RT_TABLE_MAIN, RTN_UNICAST } from "../../include/uapi/linux/rtnetlink.ts";
 import { IPSTATS_MIB_CSUMERRORS, IPSTATS_MIB_FRAGOKS } from "../../include/uapi/linux/snmp.ts";
 import { ip_fast_csum } from "../../lib/checksum.ts";
@@ -74,6 +88,27 @@ function join(frags: Uint8Array[], mtu: number): Uint8Array {
   });
   return out.slice(0, end);
 }
+
+Deno.test("ip_dont_fragment() sets DF for DO, and for WANT unless the route's MTU is locked", () => {
+  using t = new ip_host();
+  const sk = a_sock(t) as raw_sock;
+  const rt = ip_route_output(t.net, PEER, US, 0, 0) as rtable;
+  const df = (): number[] =>
+    [
+      IP_PMTUDISC_DONT,
+      IP_PMTUDISC_WANT,
+      IP_PMTUDISC_DO,
+      IP_PMTUDISC_PROBE,
+      IP_PMTUDISC_INTERFACE,
+      IP_PMTUDISC_OMIT,
+    ].map((pmtudisc) => {
+      sk.pmtudisc = pmtudisc;
+      return Number(ip_dont_fragment(sk, rt));
+    });
+  assertEquals(df(), [0, 1, 1, 0, 0, 0]);
+  rt.rt_mtu_locked = true;
+  assertEquals(df(), [0, 0, 1, 0, 0, 0]);
+});
 
 Deno.test("ip_local_out() sends what fits, and cuts what does not", () => {
   using t = new ip_host();

@@ -38,7 +38,6 @@ import type { sk_buff } from "../../include/linux/skbuff.ts";
 import { AF_INET } from "../../include/linux/socket.ts";
 import {
   dst_check,
-  dst_metric_locked,
   dst_metric_raw,
   DST_OBSOLETE_FORCE_CHK,
   DST_OBSOLETE_KILL,
@@ -65,6 +64,7 @@ import {
   __IP_INC_STATS,
   IP_DF,
   IP_MAX_MTU,
+  ip_mtu_locked,
   ip_sk_accept_pmtu,
   ip_sk_use_pmtu,
   ipv4_is_lbcast,
@@ -258,11 +258,6 @@ function ipv4_link_failure(skb: sk_buff): void {
   icmp_send(skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
   const rt = skb_rtable(skb);
   if (rt !== null) dst_set_expires(rt, 0);
-}
-
-/** The MTU of the route must not be changed by what is learned. */
-export function ip_mtu_locked(dst: dst_entry): boolean {
-  return (dst as rtable).rt_mtu_locked || dst_metric_locked(dst, RTAX_MTU);
 }
 
 /** The MTU of a route, bytes; forwarding: learned ones count only where ip_forward_use_pmtu is set. */
