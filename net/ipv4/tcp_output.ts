@@ -1690,7 +1690,6 @@ function tcp_grow_skb(sk: sock, skb: sk_buff, amount: number): void {
  * Sends from the write queue what may be sent. push_one 1: one skb; 2: one skb even without congestion
  * window, as a loss probe. True if there is data, none of it was sent and nothing is in flight, so that only a
  * probe can bring the connection on.
- * @differs a small skb is not filled up from the next before it leaves, as since Linux 6.10 (tcp_grow_skb)
  */
 function tcp_write_xmit(sk: sock, mss_now: number, nonagle: number, push_one: number): boolean {
   const tp = tcp_sk(sk);
