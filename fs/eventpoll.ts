@@ -21,8 +21,13 @@ import {
   poll_wait,
 } from "../include/linux/poll.ts";
 import type { poll_table } from "../include/linux/poll.ts";
-import { current, MAX_SCHEDULE_TIMEOUT, signal_pending } from "../include/linux/sched.ts";
-import { switch_to, TASK_INTERRUPTIBLE } from "../include/linux/sched.ts";
+import {
+  after_sleep,
+  current,
+  MAX_SCHEDULE_TIMEOUT,
+  signal_pending,
+  TASK_INTERRUPTIBLE,
+} from "../include/linux/sched.ts";
 import { list_head } from "../include/linux/types.ts";
 import { list_add_tail, list_del_init, list_empty } from "../include/linux/list.ts";
 import {
@@ -252,26 +257,23 @@ function ep_send_events(ep: eventpoll, events: epoll_event[], maxevents: number)
 }
 
 /** Sleeps until something is ready: how many were handed over, or -EINTR. */
-async function ep_poll_slow(
+function ep_poll_slow(
   ep: eventpoll,
   events: epoll_event[],
   maxevents: number,
   timeout: number,
-): Promise<number> {
-  const task = current;
-  for (;;) {
-    const wait = DEFINE_WAIT("ep_poll");
-    prepare_to_wait_exclusive(ep.wq, wait, TASK_INTERRUPTIBLE);
-    if (signal_pending(task)) {
-      finish_wait(ep.wq, wait);
-      return -EINTR;
-    }
-    timeout = await schedule_timeout(wait, timeout);
-    switch_to(task);
+): number | Promise<number> {
+  const wait = DEFINE_WAIT("ep_poll");
+  prepare_to_wait_exclusive(ep.wq, wait, TASK_INTERRUPTIBLE);
+  if (signal_pending(current)) {
+    finish_wait(ep.wq, wait);
+    return -EINTR;
+  }
+  return after_sleep(schedule_timeout(wait, timeout), (left) => {
     finish_wait(ep.wq, wait);
     const res = ep_send_events(ep, events, maxevents);
-    if (res !== 0 || timeout === 0) return res;
-  }
+    return res !== 0 || left === 0 ? res : ep_poll_slow(ep, events, maxevents, left);
+  });
 }
 
 function ep_poll(

@@ -7,7 +7,7 @@
 import { files_struct } from "../include/linux/fdtable.ts";
 import { O_CLOEXEC } from "../include/linux/fs.ts";
 import type { file } from "../include/linux/fs.ts";
-import { current } from "../include/linux/sched.ts";
+import { after_sleep, current } from "../include/linux/sched.ts";
 import type { task_struct } from "../include/linux/sched.ts";
 import { EBADF, EINVAL, EMFILE } from "../include/uapi/asm-generic/errno.ts";
 import { fput, get_file } from "./file_table.ts";
@@ -157,7 +157,7 @@ function ksys_dup3(oldfd: number, newfd: number, flags: number): number | Promis
     return -EINVAL;
   }
   fd_install(fd, file);
-  return closed instanceof Promise ? closed.then(() => newfd) : newfd;
+  return after_sleep(closed, () => newfd);
 }
 
 export function __x64_sys_dup3(

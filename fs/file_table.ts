@@ -61,7 +61,7 @@ export function __fput(file: file): void | Promise<void> {
   living_files.delete(file);
   if (file.f_ep !== null) eventpoll_release(file);
   const ret = file.f_op.release?.(file);
-  if (ret instanceof Promise) return ret.then(() => {});
+  if (ret instanceof Promise) return after_sleep(ret, () => {});
 }
 
 /** Drops a reference. The promise of the last one tells when the file's release is done. */
@@ -79,7 +79,7 @@ export function fput_light(file: file, fput_needed: number): void | Promise<void
 export function fput_after<T>(file: file, ret: T | Promise<T>): T | Promise<T> {
   if (ret instanceof Promise) return after_sleep(ret, (v) => fput_after<T>(file, v));
   const released = fput(file);
-  return released === undefined ? ret : released.then(() => ret);
+  return released === undefined ? ret : after_sleep(released, () => ret);
 }
 
 /** No file is open. */

@@ -20,10 +20,10 @@ import {
 import type { poll_table, pollfd } from "../include/linux/poll.ts";
 import { msecs_to_jiffies } from "../include/linux/jiffies.ts";
 import {
+  after_sleep,
   current,
   MAX_SCHEDULE_TIMEOUT,
   signal_pending,
-  switch_to,
   TASK_INTERRUPTIBLE,
   TASK_RUNNING,
 } from "../include/linux/sched.ts";
@@ -114,20 +114,18 @@ export function poll_freewait(pwq: poll_wqueues): void | Promise<void> {
 }
 
 /** Sleeps until triggered, a signal, or the time has passed: the jiffies left. */
-async function poll_schedule_timeout(
+function poll_schedule_timeout(
   pwq: poll_wqueues,
   state: number,
   timeout: number,
-): Promise<number> {
+): number | Promise<number> {
   const { wait } = pwq;
   wait.state = state;
-  if (!pwq.triggered) {
-    timeout = await schedule_timeout(wait, timeout);
-    switch_to(pwq.polling_task);
-  }
-  wait.state = TASK_RUNNING;
-  pwq.triggered = false;
-  return timeout;
+  return after_sleep(pwq.triggered ? timeout : schedule_timeout(wait, timeout), (left) => {
+    wait.state = TASK_RUNNING;
+    pwq.triggered = false;
+    return left;
+  });
 }
 
 /** The events of one entry; hangs on its queues while pwait wants that. */
@@ -158,24 +156,24 @@ function poll_each(fds: readonly pollfd[], nfds: number, pt: poll_table): number
 }
 
 /** Asks, hangs itself on the queues and sleeps, until something is there. */
-async function poll_loop(ask: (pt: poll_table) => number, timeout: number, name: string) {
+function poll_loop(
+  ask: (pt: poll_table) => number,
+  timeout: number,
+  name: string,
+): number | Promise<number> {
   const pwq = poll_initwait(name);
-  const task = pwq.polling_task;
-  let count = 0;
-  for (;;) {
-    count = ask(pwq);
+  const look = (timeout: number): number | Promise<number> => {
+    let count = ask(pwq);
     pwq._qproc = null;
-    if (count !== 0 || timeout === 0) break;
-    if (signal_pending(task)) {
+    if (count === 0 && timeout !== 0) {
+      if (!signal_pending(current)) {
+        return after_sleep(poll_schedule_timeout(pwq, TASK_INTERRUPTIBLE, timeout), look);
+      }
       count = -EINTR;
-      break;
     }
-    timeout = await poll_schedule_timeout(pwq, TASK_INTERRUPTIBLE, timeout);
-    switch_to(task);
-  }
-  const released = poll_freewait(pwq);
-  if (released !== undefined) await released;
-  return count;
+    return after_sleep(poll_freewait(pwq), () => count);
+  };
+  return look(timeout);
 }
 
 const no_wait: poll_table = { _qproc: null, _key: -1 };
@@ -305,7 +303,7 @@ export function core_sys_select(
     return ret;
   };
   const ret = do_select(n, fds, poll_timeout(timeout_msecs));
-  return ret instanceof Promise ? ret.then(store) : store(ret);
+  return after_sleep(ret, store);
 }
 
 /** @differs the timeout in ms, negative for none */

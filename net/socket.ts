@@ -222,7 +222,7 @@ export function sockfd_put(sock: socket): void | Promise<void> {
 function put_after(file: file, ret: number | Promise<number>): number | Promise<number> {
   if (ret instanceof Promise) return after_sleep(ret, (v) => put_after(file, v));
   const released = fput_light(file, 1);
-  return released === undefined ? ret : released.then(() => ret);
+  return released === undefined ? ret : after_sleep(released, () => ret);
 }
 
 // ---- making and ending ----
@@ -242,7 +242,7 @@ function __sock_release(sock: socket): void | Promise<void> {
   sock.file = null;
   if (ops === no_ops || ops === undefined) return;
   const ret = ops.release(sock);
-  if (ret instanceof Promise) return ret.then(() => {});
+  if (ret instanceof Promise) return after_sleep(ret, () => {});
 }
 
 /** The program's end of a socket goes. */
@@ -252,7 +252,7 @@ export function sock_release(sock: socket): void | Promise<void> {
 
 function sock_close(file: file): number | Promise<number> {
   const ret = __sock_release(file.private_data as socket);
-  return ret === undefined ? 0 : ret.then(() => 0);
+  return ret === undefined ? 0 : after_sleep(ret, () => 0);
 }
 
 /** A new socket of a family: 0 or a negative errno by way of the answer. @differs answers the socket */

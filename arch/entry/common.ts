@@ -34,7 +34,13 @@ import { files_struct } from "../../include/linux/fdtable.ts";
 import type { loff_t_ptr } from "../../include/linux/fs.ts";
 import { nsproxy } from "../../include/linux/nsproxy.ts";
 import type { pollfd } from "../../include/linux/poll.ts";
-import { current, flush_signals, switch_to, task_struct } from "../../include/linux/sched.ts";
+import {
+  after_sleep,
+  current,
+  flush_signals,
+  switch_to,
+  task_struct,
+} from "../../include/linux/sched.ts";
 import { SOCKADDR_IN_SIZE } from "../../include/linux/socket.ts";
 import type { mmsghdr, user_msghdr } from "../../include/linux/socket.ts";
 import type { iovec } from "../../include/linux/uio.ts";
@@ -157,8 +163,7 @@ export function do_syscall_64(
   update_wall_time();
   const call = sys_call_table[nr] ?? sys_ni_syscall;
   const ret = call(di, si, dx, r10, r8, r9);
-  if (ret instanceof Promise) return ret.then((v) => syscall_exit_to_user_mode(task, v));
-  return syscall_exit_to_user_mode(task, ret);
+  return after_sleep(ret, (ret) => syscall_exit_to_user_mode(task, ret));
 }
 
 /** Every program that has not ended, for the leak report. @local */

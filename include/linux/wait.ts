@@ -8,7 +8,7 @@
 import { list_add, list_add_tail, list_del_init, list_empty } from "./list.ts";
 import { list_head } from "./types.ts";
 import { current, TASK_INTERRUPTIBLE, TASK_NORMAL, TASK_RUNNING } from "./sched.ts";
-import type { task_struct } from "./sched.ts";
+import type { sleeper, task_struct } from "./sched.ts";
 
 /** The entry's waker stops here, */
 export const WQ_FLAG_EXCLUSIVE = 0x01;
@@ -42,8 +42,8 @@ export class wait_queue_entry<T = unknown> {
   name = "";
   /** TASK_RUNNING, or how it sleeps or is about to sleep. @local */
   state = TASK_RUNNING;
-  /** Ends the sleep, while asleep. @local */
-  wake: (() => void) | null = null;
+  /** The call that sleeps on it. @local */
+  sleeper: sleeper | null = null;
 
   constructor(owner: T = null as T) {
     this.owner = owner;

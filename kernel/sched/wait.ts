@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // The one place where calls sleep. Either prepare_to_wait(), look again, schedule_timeout(), finish_wait(); or
-// add_wait_queue() with woken_wake_function, look again, wait_woken(), remove_wait_queue(). The promise is kept when a
-// waker (__wake_up and its kin), the timeout or a signal ends the sleep. Await the very promise that is returned:
-// then `current` is right when the sleeper goes on; what is chained behind it uses after_sleep().
+// add_wait_queue() with woken_wake_function, look again, wait_woken(), remove_wait_queue(). A waker (__wake_up and its
+// kin), the timeout or a signal ends the sleep; after_sleep() says how the call goes on then.
 
 import { list_del_init } from "../../include/linux/list.ts";
 import {
+  after_sleep,
   current,
   MAX_SCHEDULE_TIMEOUT,
   signal_pending_state,
-  switch_to,
   TASK_INTERRUPTIBLE,
   TASK_RUNNING,
   TASK_UNINTERRUPTIBLE,
@@ -80,50 +79,37 @@ export function wait_woken(
   wq_entry: wait_queue_entry,
   mode: number,
   timeout: number,
-): Promise<number> {
+): number | Promise<number> {
   if (wq_entry.flags & WQ_FLAG_WOKEN) {
     wq_entry.flags &= ~WQ_FLAG_WOKEN;
     wq_entry.state = TASK_RUNNING;
-    const task = wq_entry.private ?? current;
-    const promise = Promise.resolve(timeout);
-    promise.then(() => switch_to(task));
-    return promise;
+    return timeout;
   }
   wq_entry.state = mode;
-  const promise = schedule_timeout(wq_entry, timeout);
-  // A reaction ahead of the sleeper's own, so that it finds the entry as after a return in C.
-  promise.then(() => {
+  return after_sleep(schedule_timeout(wq_entry, timeout), (left) => {
     wq_entry.state = TASK_RUNNING;
     wq_entry.flags &= ~WQ_FLAG_WOKEN;
+    return left;
   });
-  return promise;
 }
 
 /** Sleeps until `condition`: the jiffies left (at least 1), 0 when time has passed, or -ERESTARTSYS. */
-async function ___wait_event(
+function ___wait_event(
   wq_head: wait_queue_head,
   condition: () => boolean,
   state: number,
   timeout: number,
-): Promise<number> {
+): number | Promise<number> {
   const wait = DEFINE_WAIT(wq_head.name || "wait_event");
-  const task = current;
-  let ret = timeout;
-  for (;;) {
+  const look = (left: number): number | Promise<number> => {
     prepare_to_wait(wq_head, wait, state);
-    if (condition()) {
-      ret = Math.max(ret, 1);
-      break;
-    }
-    if (ret === 0) break;
-    if (signal_pending_state(state, task)) {
-      ret = -ERESTARTSYS;
-      break;
-    }
-    ret = await schedule_timeout(wait, ret);
-  }
-  finish_wait(wq_head, wait);
-  return ret;
+    if (condition()) left = Math.max(left, 1);
+    else if (signal_pending_state(state, current)) left = -ERESTARTSYS;
+    else if (left !== 0) return after_sleep(schedule_timeout(wait, left), look);
+    finish_wait(wq_head, wait);
+    return left;
+  };
+  return look(timeout);
 }
 
 /** Sleeps until `condition`, which is looked at again after each wake-up. */
@@ -132,8 +118,10 @@ export function wait_event(
   condition: () => boolean,
 ): void | Promise<void> {
   if (condition()) return;
-  return ___wait_event(wq_head, condition, TASK_UNINTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT)
-    .then(() => {});
+  return after_sleep(
+    ___wait_event(wq_head, condition, TASK_UNINTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT),
+    () => {},
+  );
 }
 
 /** As wait_event(), at most `timeout` jiffies: those left (at least 1), or 0. */
@@ -152,8 +140,10 @@ export function wait_event_interruptible(
   condition: () => boolean,
 ): number | Promise<number> {
   if (condition()) return 0;
-  return ___wait_event(wq_head, condition, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT)
-    .then((ret) => Math.min(ret, 0));
+  return after_sleep(
+    ___wait_event(wq_head, condition, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT),
+    (ret) => Math.min(ret, 0),
+  );
 }
 
 /** As wait_event_timeout(), or -ERESTARTSYS. */

@@ -14,7 +14,7 @@ import {
 import type { nsproxy } from "../../include/linux/nsproxy.ts";
 import { ERESTARTSYS } from "../../include/uapi/asm-generic/errno.ts";
 import { send_sig, SIGINT, SIGPIPE } from "../signal.ts";
-import { sleepers } from "./core.ts";
+import { show_sleepers } from "./core.ts";
 import { timers_pending } from "../time/timer.ts";
 import {
   add_wait_queue,
@@ -22,6 +22,7 @@ import {
   DEFINE_WAIT_FUNC,
   finish_wait,
   init_waitqueue_head,
+  prepare_to_wait,
   prepare_to_wait_exclusive,
   remove_wait_queue,
   schedule_timeout,
@@ -60,12 +61,12 @@ Deno.test("wait_woken() sleeps until woken and tells the jiffies left", async ()
   const wq = new wait_queue_head();
   const p = sleep_on(wq, 1000);
   assert(waitqueue_active(wq));
-  assertEquals(sleepers.size, 1);
+  assertEquals(show_sleepers().length, 1);
   await m.advance(300);
   wake_up_interruptible_sync_poll(wq, 1);
   assertEquals(await m.run_until(p), 700);
   assert(!waitqueue_active(wq));
-  assertEquals([sleepers.size, timers_pending()], [0, []]);
+  assertEquals([show_sleepers().length, timers_pending()], [0, []]);
 });
 
 Deno.test("wait_woken() times out with 0", async () => {
@@ -82,10 +83,7 @@ Deno.test("wait_woken() does not lose a wake-up that came before the sleep", asy
   const wait = DEFINE_WAIT_FUNC("x", woken_wake_function);
   add_wait_queue(wq, wait);
   wake_up_interruptible(wq);
-  assertEquals(
-    await m.run_until(wait_woken(wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT)),
-    0x7fffffff,
-  );
+  assertEquals(wait_woken(wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT), 0x7fffffff);
   await assertRejects(
     () => m.run_until(wait_woken(wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT)),
     DeadlockError,
@@ -126,7 +124,7 @@ Deno.test("a signal ends interruptible sleeps; an ignored one does not", async (
   await m.settle();
   send_sig(SIGPIPE, t, 0);
   await m.settle();
-  assertEquals(sleepers.size, 1);
+  assertEquals(show_sleepers().length, 1);
   send_sig(SIGINT, t, 0);
   assertEquals(await m.run_until(p as Promise<number>), -ERESTARTSYS);
   assert(signal_pending(t));
@@ -147,28 +145,52 @@ Deno.test("wait_event_timeout() looks at the condition at each wake-up", async (
   assertEquals(await m.run_until(wait_event_timeout(wq, () => false, 5) as Promise<number>), 0);
 });
 
-Deno.test("each sleeper goes on as its own task", async () => {
+Deno.test("each sleeper goes on as its own task, through all that is left of its call", async () => {
   const m = start();
   const wq = new wait_queue_head();
   const seen: string[] = [];
   const run = (t: task_struct): Promise<unknown> => {
     switch_to(t);
     const wait = DEFINE_WAIT_FUNC("x", woken_wake_function);
+    const sleep = (): number | Promise<number> =>
+      wait_woken(wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
     add_wait_queue(wq, wait);
-    const p = wait_woken(wait, TASK_INTERRUPTIBLE, MAX_SCHEDULE_TIMEOUT);
-    const chained = after_sleep(after_sleep(p, (v) => v + 1), () => {
-      seen.push(`chained ${t.comm} ${current.comm}`);
+    const once = after_sleep(sleep(), () => {
+      seen.push(`once ${t.comm} ${current.comm}`);
+      return sleep();
     });
-    const awaited = (async () => {
-      await p;
-      seen.push(`awaited ${t.comm} ${current.comm}`);
-    })();
-    return Promise.all([chained, awaited]);
+    return after_sleep(once, (v) => {
+      seen.push(`twice ${t.comm} ${current.comm}`);
+      return after_sleep(v, (v) => `${t.comm} ${v}`);
+    }) as Promise<string>;
   };
   const a = run(task("a")), b = run(task("b"));
   wake_up_interruptible_all(wq);
-  await m.run_until(Promise.all([a, b]));
-  assertEquals(seen.sort(), ["awaited a a", "awaited b b", "chained a a", "chained b b"]);
+  await m.settle();
+  assertEquals(seen, ["once b b", "once a a"]);
+  wake_up_interruptible_all(wq);
+  assertEquals(await m.run_until(Promise.all([a, b])), ["a 2147483647", "b 2147483647"]);
+  assertEquals(seen.slice(2), ["twice b b", "twice a a"]);
+});
+
+Deno.test("after_sleep() waits for any promise, and passes an error on to who waits for the call", async () => {
+  const m = start();
+  const wq = new wait_queue_head();
+  const sleep = (): Promise<number> => {
+    const wait = DEFINE_WAIT("x");
+    prepare_to_wait(wq, wait, TASK_INTERRUPTIBLE);
+    return schedule_timeout(wait, MAX_SCHEDULE_TIMEOUT) as Promise<number>;
+  };
+  const late = after_sleep(
+    after_sleep(sleep(), () => Promise.resolve(5)),
+    (v) => v + 1,
+  ) as Promise<number>;
+  const broken = after_sleep(sleep(), () => {
+    throw new RangeError("broken");
+  }) as unknown as Promise<number>;
+  wake_up_interruptible_all(wq);
+  await assertRejects(() => m.run_until(broken), RangeError, "broken");
+  assertEquals(await m.run_until(late), 6);
 });
 
 Deno.test("after_sleep() goes on at once when nothing sleeps", () => {

@@ -331,14 +331,21 @@ function process_timeout(t: timer_list<wait_queue_entry>): void {
   try_to_wake_up(t.owner, TASK_NORMAL, 0);
 }
 
+function no_timeout(): number {
+  return MAX_SCHEDULE_TIMEOUT;
+}
+
 /**
  * Sleeps until woken, signalled (in TASK_INTERRUPTIBLE) or `timeout` jiffies have passed, and gives what is left of
  * them. MAX_SCHEDULE_TIMEOUT sleeps without limit. An entry that was woken since it was prepared does not sleep.
  * @differs takes the wait_queue_entry that sleeps, where C means `current`
  */
-export function schedule_timeout(wait: wait_queue_entry, timeout: number): Promise<number> {
-  if (timeout === MAX_SCHEDULE_TIMEOUT) return schedule(wait, () => timeout);
-  if (timeout < 0) return Promise.resolve(0);
+export function schedule_timeout(
+  wait: wait_queue_entry,
+  timeout: number,
+): number | Promise<number> {
+  if (timeout === MAX_SCHEDULE_TIMEOUT) return schedule(wait, no_timeout);
+  if (timeout < 0) return 0;
   const expire = (timeout + jiffies) | 0;
   const timer = new timer_list<wait_queue_entry>(wait);
   timer_setup(timer, process_timeout, 0);
@@ -350,21 +357,21 @@ export function schedule_timeout(wait: wait_queue_entry, timeout: number): Promi
 }
 
 /** Sleeps for so many jiffies or until a signal. */
-export function schedule_timeout_interruptible(timeout: number): Promise<number> {
+export function schedule_timeout_interruptible(timeout: number): number | Promise<number> {
   const wait = wait_queue_entry_of("schedule_timeout", current, default_wake_function);
   wait.state = TASK_INTERRUPTIBLE;
   return schedule_timeout(wait, timeout);
 }
 
 /** Sleeps for so many jiffies. */
-export function schedule_timeout_uninterruptible(timeout: number): Promise<number> {
+export function schedule_timeout_uninterruptible(timeout: number): number | Promise<number> {
   const wait = wait_queue_entry_of("schedule_timeout", current, default_wake_function);
   wait.state = TASK_UNINTERRUPTIBLE;
   return schedule_timeout(wait, timeout);
 }
 
 /** Sleeps for at least so many ms. */
-export function msleep(msecs: number): Promise<number> {
+export function msleep(msecs: number): number | Promise<number> {
   return schedule_timeout_uninterruptible(msecs_to_jiffies(msecs) + 1);
 }
 

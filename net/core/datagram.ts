@@ -6,9 +6,9 @@
 
 import { SKB_DROP_REASON_SKB_CSUM } from "../../include/net/dropreason.ts";
 import {
+  after_sleep,
   current,
   signal_pending,
-  switch_to,
   TASK_INTERRUPTIBLE,
 } from "../../include/linux/sched.ts";
 import type { file } from "../../include/linux/fs.ts";
@@ -112,19 +112,21 @@ function receiver_wake_function(
  * Waits until the queue's last packet is another than skb: 0, with st.timeo what is left. Not 0 where
  * there is nothing to wait for: st.err says why, 0 for a socket that was shut down.
  */
-export async function __skb_wait_for_more_packets(
+export function __skb_wait_for_more_packets(
   sk: sock,
   queue: sk_buff_head,
   st: skb_recv_state,
   skb: sk_buff | null,
-): Promise<number> {
+): number | Promise<number> {
   const wq = sk_sleep(sk);
   const wait = DEFINE_WAIT_FUNC("__skb_wait_for_more_packets", receiver_wake_function);
   prepare_to_wait_exclusive(wq, wait, TASK_INTERRUPTIBLE);
   const stop = wait_stopped(sk, queue, st, skb);
-  if (stop === 0) st.timeo = await schedule_timeout(wait, st.timeo);
-  finish_wait(wq, wait);
-  return stop < 0 ? 0 : stop;
+  return after_sleep(stop === 0 ? schedule_timeout(wait, st.timeo) : st.timeo, (left) => {
+    st.timeo = left;
+    finish_wait(wq, wait);
+    return stop < 0 ? 0 : stop;
+  });
 }
 
 /** 1: nothing to wait for, see st.err; -1: there is a packet; 0: sleep. @local */
@@ -222,21 +224,18 @@ export function __skb_recv_datagram(
   return skb_recv_datagram_wait(sk, sk_queue, flags, st);
 }
 
-async function skb_recv_datagram_wait(
+function skb_recv_datagram_wait(
   sk: sock,
   sk_queue: sk_buff_head,
   flags: number,
   st: skb_recv_state,
-): Promise<sk_buff | null> {
-  const task = current;
-  do {
-    const stop = await __skb_wait_for_more_packets(sk, sk_queue, st, st.last);
-    switch_to(task);
+): sk_buff | null | Promise<sk_buff | null> {
+  return after_sleep(__skb_wait_for_more_packets(sk, sk_queue, st, st.last), (stop) => {
     if (stop !== 0) return null;
     const skb = __skb_try_recv_datagram(sk, sk_queue, flags, st);
-    if (skb !== null || st.err !== -EAGAIN) return skb;
-  } while (st.timeo !== 0);
-  return null;
+    if (skb !== null || st.err !== -EAGAIN || st.timeo === 0) return skb;
+    return skb_recv_datagram_wait(sk, sk_queue, flags, st);
+  });
 }
 
 /** A packet of the receive queue; sleeps for one. Null with st.err. */

@@ -35,7 +35,6 @@ import {
   current,
   MAX_SCHEDULE_TIMEOUT,
   signal_pending,
-  switch_to,
   TASK_INTERRUPTIBLE,
   TASK_UNINTERRUPTIBLE,
 } from "../../include/linux/sched.ts";
@@ -436,16 +435,19 @@ export function lock_sock_nested(sk: sock, _subclass: number): void | Promise<vo
 }
 
 /** Waits until nobody owns the socket, in order of arrival, and takes it. */
-export async function __lock_sock(sk: sock): Promise<void> {
+export function __lock_sock(sk: sock): void | Promise<void> {
   const lock = sk.sk_lock;
   const wq = lock.wq ??= new wait_queue_head();
   const wait = DEFINE_WAIT("lock_sock");
-  do {
+  const sleep = (): void | Promise<void> => {
     prepare_to_wait_exclusive(wq, wait, TASK_UNINTERRUPTIBLE);
-    await schedule_timeout(wait, MAX_SCHEDULE_TIMEOUT);
-  } while (lock.owned);
-  finish_wait(wq, wait);
-  lock.owned = true;
+    return after_sleep(schedule_timeout(wait, MAX_SCHEDULE_TIMEOUT), () => {
+      if (lock.owned) return sleep();
+      finish_wait(wq, wait);
+      lock.owned = true;
+    });
+  };
+  return sleep();
 }
 
 /** Gives the socket back: what came meanwhile is handled first, then who waits is woken. */
@@ -936,23 +938,24 @@ export function sock_writeable(sk: sock): boolean {
 }
 
 /** Waits until a datagram socket may send: jiffies left. */
-async function sock_wait_for_wmem(sk: sock, timeo: number): Promise<number> {
+function sock_wait_for_wmem(sk: sock, timeo: number): number | Promise<number> {
   const wq = sk_sleep(sk) as wait_queue_head;
   const wait = DEFINE_WAIT("sock_wait_for_wmem");
-  const task = current;
   const wqf = sk.sk_wq as { flags: number };
   wqf.flags &= ~(1 << SOCKWQ_ASYNC_NOSPACE);
-  for (;;) {
-    if (timeo === 0 || signal_pending(task)) break;
-    if (sk.sk_socket !== null) sk.sk_socket.flags |= 1 << SOCK_NOSPACE_BIT;
-    prepare_to_wait(wq, wait, TASK_INTERRUPTIBLE);
-    if (sk.sk_wmem_alloc < sk.sk_sndbuf) break;
-    if (sk.sk_shutdown & SEND_SHUTDOWN) break;
-    if (sk.sk_err !== 0) break;
-    timeo = await schedule_timeout(wait, timeo);
-  }
-  finish_wait(wq, wait);
-  return timeo;
+  const look = (timeo: number): number | Promise<number> => {
+    if (timeo !== 0 && !signal_pending(current)) {
+      if (sk.sk_socket !== null) sk.sk_socket.flags |= 1 << SOCK_NOSPACE_BIT;
+      prepare_to_wait(wq, wait, TASK_INTERRUPTIBLE);
+      if (
+        sk.sk_wmem_alloc >= sk.sk_sndbuf && (sk.sk_shutdown & SEND_SHUTDOWN) === 0 &&
+        sk.sk_err === 0
+      ) return after_sleep(schedule_timeout(wait, timeo), look);
+    }
+    finish_wait(wq, wait);
+    return timeo;
+  };
+  return look(timeo);
 }
 
 const SOCK_NOSPACE_BIT = 2;
@@ -976,24 +979,23 @@ function sock_send_check(sk: sock): number {
   return sk.sk_shutdown & SEND_SHUTDOWN ? -EPIPE : 0;
 }
 
-async function sock_alloc_send_skb_wait(
+function sock_alloc_send_skb_wait(
   sk: sock,
   size: number,
   timeo: number,
-): Promise<sk_buff | number> {
-  const task = current;
-  for (;;) {
-    const err = sock_send_check(sk);
-    if (err !== 0) return err;
-    if (sk.sk_wmem_alloc < sk.sk_sndbuf) return sock_wmalloc(sk, size, true) ?? -ENOBUFS;
-    if (timeo === 0) {
-      if (sk.sk_socket !== null) sk.sk_socket.flags |= 1 << SOCK_NOSPACE_BIT;
-      return -EAGAIN;
-    }
-    if (signal_pending(task)) return timeo === MAX_SCHEDULE_TIMEOUT ? -ERESTARTSYS : -EINTR;
-    timeo = await sock_wait_for_wmem(sk, timeo);
-    switch_to(task);
+): sk_buff | number | Promise<sk_buff | number> {
+  const err = sock_send_check(sk);
+  if (err !== 0) return err;
+  if (sk.sk_wmem_alloc < sk.sk_sndbuf) return sock_wmalloc(sk, size, true) ?? -ENOBUFS;
+  if (timeo === 0) {
+    if (sk.sk_socket !== null) sk.sk_socket.flags |= 1 << SOCK_NOSPACE_BIT;
+    return -EAGAIN;
   }
+  if (signal_pending(current)) return timeo === MAX_SCHEDULE_TIMEOUT ? -ERESTARTSYS : -EINTR;
+  return after_sleep(
+    sock_wait_for_wmem(sk, timeo),
+    (left) => sock_alloc_send_skb_wait(sk, size, left),
+  );
 }
 
 // ---- sleeping and waking ----
@@ -1022,40 +1024,34 @@ export function DEFINE_WAIT_WOKEN(name: string): wait_queue_entry {
  * The entry hangs on sk_sleep(sk) with woken_wake_function.
  * @differs answers the time left, which C updates in place
  */
-export async function sk_wait_event(
+export function sk_wait_event(
   sk: sock,
   timeo: number,
   condition: () => boolean,
   wait: wait_queue_entry,
-): Promise<number> {
-  const task = current;
+): number | Promise<number> {
   release_sock(sk);
-  if (!condition()) {
-    timeo = await wait_woken(wait, TASK_INTERRUPTIBLE, timeo);
-    switch_to(task);
-  }
-  const locked = lock_sock(sk);
-  if (locked !== undefined) {
-    await locked;
-    switch_to(task);
-  }
-  return timeo;
+  const left = condition() ? timeo : wait_woken(wait, TASK_INTERRUPTIBLE, timeo);
+  return after_sleep(left, (left) => {
+    const locked = lock_sock(sk);
+    return locked === undefined ? left : after_sleep(locked, () => left);
+  });
 }
 
 /** Sleeps until the last packet of the receive queue is another than skb: jiffies left of `timeo`. */
-export async function sk_wait_data(
+export function sk_wait_data(
   sk: sock,
   timeo: number,
   skb: sk_buff | null,
-): Promise<number> {
-  const task = current;
+): number | Promise<number> {
   const wq = sk_sleep(sk);
   const wait = DEFINE_WAIT_WOKEN("sk_wait_data");
   add_wait_queue(wq, wait);
-  timeo = await sk_wait_event(sk, timeo, () => sk.sk_receive_queue.prev !== skb, wait);
-  switch_to(task);
-  remove_wait_queue(wq, wait);
-  return timeo;
+  const left = sk_wait_event(sk, timeo, () => sk.sk_receive_queue.prev !== skb, wait);
+  return after_sleep(left, (left) => {
+    remove_wait_queue(wq, wait);
+    return left;
+  });
 }
 
 export function sock_def_wakeup(sk: sock): void {

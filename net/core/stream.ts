@@ -15,10 +15,10 @@ import { SOCK_NOSPACE, SOCKWQ_ASYNC_NOSPACE } from "../../include/linux/net.ts";
 import { EPOLLOUT, EPOLLWRBAND, EPOLLWRNORM } from "../../include/linux/poll.ts";
 import { prandom_u32_max } from "../../include/linux/random.ts";
 import {
+  after_sleep,
   current,
   MAX_SCHEDULE_TIMEOUT,
   signal_pending,
-  switch_to,
 } from "../../include/linux/sched.ts";
 import { MSG_NOSIGNAL } from "../../include/linux/socket.ts";
 import {
@@ -90,22 +90,21 @@ export function sk_stream_wait_connect(
   return err !== 0 ? err : __sk_stream_wait_connect(sk, timeo_p);
 }
 
-async function __sk_stream_wait_connect(sk: sock, timeo_p: { value: number }): Promise<number> {
-  const tsk = current;
+function __sk_stream_wait_connect(
+  sk: sock,
+  timeo_p: { value: number },
+): number | Promise<number> {
   const wait = DEFINE_WAIT_WOKEN("sk_stream_wait_connect");
   const connected = (): boolean => sk_stream_connected(sk);
-  do {
-    const wq = sk_sleep(sk);
-    add_wait_queue(wq, wait);
-    sk.sk_write_pending++;
-    timeo_p.value = await sk_wait_event(sk, timeo_p.value, connected, wait);
-    switch_to(tsk);
+  const wq = sk_sleep(sk);
+  add_wait_queue(wq, wait);
+  sk.sk_write_pending++;
+  return after_sleep(sk_wait_event(sk, timeo_p.value, connected, wait), (left) => {
+    timeo_p.value = left;
     remove_wait_queue(wq, wait);
     sk.sk_write_pending--;
-    if (connected()) return 0;
-    const err = sk_stream_connect_err(sk, timeo_p.value);
-    if (err !== 0) return err;
-  } while (true);
+    return connected() ? 0 : sk_stream_wait_connect(sk, timeo_p);
+  });
 }
 
 /** Our FIN is not acknowledged yet. */
@@ -119,17 +118,17 @@ export function sk_stream_wait_close(sk: sock, timeout: number): void | Promise<
   return __sk_stream_wait_close(sk, timeout);
 }
 
-async function __sk_stream_wait_close(sk: sock, timeout: number): Promise<void> {
-  const tsk = current;
+function __sk_stream_wait_close(sk: sock, timeout: number): void | Promise<void> {
   const wait = DEFINE_WAIT_WOKEN("sk_stream_wait_close");
   const wq = sk_sleep(sk);
   const closed = (): boolean => !sk_stream_closing(sk);
   add_wait_queue(wq, wait);
-  do {
-    timeout = await sk_wait_event(sk, timeout, closed, wait);
-    switch_to(tsk);
-  } while (!closed() && !signal_pending(tsk) && timeout !== 0);
-  remove_wait_queue(wq, wait);
+  const sleep = (timeout: number): void | Promise<void> =>
+    after_sleep(sk_wait_event(sk, timeout, closed, wait), (left) => {
+      if (!closed() && !signal_pending(current) && left !== 0) return sleep(left);
+      remove_wait_queue(wq, wait);
+    });
+  return sleep(timeout);
 }
 
 /** Why a wait for memory ends; 0 go on. */
@@ -161,41 +160,47 @@ export function sk_stream_wait_memory(
   return __sk_stream_wait_memory(sk, timeo_p);
 }
 
-async function __sk_stream_wait_memory(sk: sock, timeo_p: { value: number }): Promise<number> {
-  const tsk = current;
+function __sk_stream_wait_memory(
+  sk: sock,
+  timeo_p: { value: number },
+): number | Promise<number> {
   const wait = DEFINE_WAIT_WOKEN("sk_stream_wait_memory");
   const wq = sk_sleep(sk);
   let current_timeo = timeo_p.value;
   let vm_wait = 0;
-  let err = 0;
   if (sk_stream_memory_free(sk)) current_timeo = vm_wait = prandom_u32_max(HZ / 5) + 2;
   const ready = (): boolean =>
     sk.sk_err !== 0 || (sk.sk_shutdown & SEND_SHUTDOWN) !== 0 ||
     (sk_stream_memory_free(sk) && vm_wait === 0);
-  add_wait_queue(wq, wait);
-  for (;;) {
+  const out = (err: number): number => {
+    if (!sock_flag(sk, SOCK_DEAD)) remove_wait_queue(wq, wait);
+    return err;
+  };
+  const look = (): number | Promise<number> => {
     if (sk.sk_wq !== null) sk.sk_wq.flags |= 1 << SOCKWQ_ASYNC_NOSPACE;
-    err = sk_stream_memory_err(sk, timeo_p.value);
-    if (err !== 0) break;
+    const err = sk_stream_memory_err(sk, timeo_p.value);
+    if (err !== 0) return out(err);
     if (sk.sk_wq !== null) sk.sk_wq.flags &= ~(1 << SOCKWQ_ASYNC_NOSPACE);
-    if (sk_stream_memory_free(sk) && vm_wait === 0) break;
+    if (sk_stream_memory_free(sk) && vm_wait === 0) return out(0);
     if (sk.sk_socket !== null) sk.sk_socket.flags |= 1 << SOCK_NOSPACE;
     sk.sk_write_pending++;
-    current_timeo = await sk_wait_event(sk, current_timeo, ready, wait);
-    switch_to(tsk);
-    sk.sk_write_pending--;
-    if (vm_wait !== 0) {
-      vm_wait -= current_timeo;
-      current_timeo = timeo_p.value;
-      if (current_timeo !== MAX_SCHEDULE_TIMEOUT) {
-        current_timeo = Math.max(current_timeo - vm_wait, 0);
+    return after_sleep(sk_wait_event(sk, current_timeo, ready, wait), (left) => {
+      sk.sk_write_pending--;
+      current_timeo = left;
+      if (vm_wait !== 0) {
+        vm_wait -= current_timeo;
+        current_timeo = timeo_p.value;
+        if (current_timeo !== MAX_SCHEDULE_TIMEOUT) {
+          current_timeo = Math.max(current_timeo - vm_wait, 0);
+        }
+        vm_wait = 0;
       }
-      vm_wait = 0;
-    }
-    timeo_p.value = current_timeo;
-  }
-  if (!sock_flag(sk, SOCK_DEAD)) remove_wait_queue(wq, wait);
-  return err;
+      timeo_p.value = current_timeo;
+      return look();
+    });
+  };
+  add_wait_queue(wq, wait);
+  return look();
 }
 
 /** The errno for the program of a send that failed; a broken pipe also raises SIGPIPE. */

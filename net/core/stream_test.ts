@@ -17,7 +17,7 @@ import {
   TCP_SYN_SENT,
 } from "../../include/net/tcp_states.ts";
 import { EAGAIN, ECONNRESET, EPIPE } from "../../include/uapi/asm-generic/errno.ts";
-import { sleepers } from "../../kernel/sched/core.ts";
+import { show_sleepers } from "../../kernel/sched/core.ts";
 import { lock_sock, sk_alloc, sock_def_wakeup, sock_init_data } from "./sock.ts";
 import {
   sk_stream_error,
@@ -75,7 +75,7 @@ Deno.test("sk_stream_wait_memory() sleeps until sk_stream_write_space()", async 
   assertEquals(timeo_p.value, 8 * HZ);
   assertEquals(sk.sk_lock.owned, true);
   assertEquals(sk.sk_write_pending, 0);
-  assertEquals(sleepers.size, 0);
+  assertEquals(show_sleepers(), []);
 });
 
 Deno.test("sk_stream_wait_memory() sleeps a short time where only the protocol's limit was met", async () => {

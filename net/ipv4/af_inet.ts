@@ -29,7 +29,6 @@ import {
   after_sleep,
   current,
   signal_pending,
-  switch_to,
   TASK_INTERRUPTIBLE,
 } from "../../include/linux/sched.ts";
 import {
@@ -428,30 +427,33 @@ export function inet_dgram_connect(
 }
 
 /** Waits until the handshake is over: jiffies left. The socket is locked before and after. */
-async function inet_wait_for_connect(
+function inet_wait_for_connect(
   sk: sock,
   timeo: number,
   writebias: number,
-): Promise<number> {
-  const tsk = current;
+): number | Promise<number> {
   const wait = DEFINE_WAIT_WOKEN("inet_wait_for_connect");
   const wq = sk_sleep(sk);
   add_wait_queue(wq, wait);
   sk.sk_write_pending += writebias;
-  while (((1 << sk.skc_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV)) !== 0) {
+  const out = (left: number): number => {
+    remove_wait_queue(wq, wait);
+    sk.sk_write_pending -= writebias;
+    return left;
+  };
+  const look = (timeo: number): number | Promise<number> => {
+    if (((1 << sk.skc_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV)) === 0) return out(timeo);
     release_sock(sk);
-    timeo = await wait_woken(wait, TASK_INTERRUPTIBLE, timeo);
-    switch_to(tsk);
-    const locked = lock_sock(sk);
-    if (locked !== undefined) {
-      await locked;
-      switch_to(tsk);
-    }
-    if (signal_pending(tsk) || timeo === 0) break;
-  }
-  remove_wait_queue(wq, wait);
-  sk.sk_write_pending -= writebias;
-  return timeo;
+    return after_sleep(
+      wait_woken(wait, TASK_INTERRUPTIBLE, timeo),
+      (left) =>
+        after_sleep(
+          lock_sock(sk),
+          () => signal_pending(current) || left === 0 ? out(left) : look(left),
+        ),
+    );
+  };
+  return look(timeo);
 }
 
 /** The connection ended before it was there: its error. */

@@ -15,7 +15,6 @@ import {
   after_sleep,
   current,
   signal_pending,
-  switch_to,
   TASK_INTERRUPTIBLE,
 } from "../../include/linux/sched.ts";
 import { from_timer, timer_pending, TIMER_PINNED, timer_setup } from "../../include/linux/timer.ts";
@@ -316,34 +315,29 @@ export function inet_csk_get_port(sk: sock, snum: number): number {
 // ---- accept ----
 
 /** Sleeps until a connection is ready, the socket locked before and after: 0, or a negative errno. */
-async function inet_csk_wait_for_connect(sk: sock, timeo: number): Promise<number> {
+function inet_csk_wait_for_connect(sk: sock, timeo: number): number | Promise<number> {
   const queue = inet_csk(sk).icsk_accept_queue;
   const wait = DEFINE_WAIT("accept");
-  const task = current;
   const wq = sk_sleep(sk);
-  let err: number;
-
-  for (;;) {
+  const woken = (left: number): number | Promise<number> => {
+    let err = 0;
+    if (reqsk_queue_empty(queue)) {
+      if (sk.skc_state !== TCP_LISTEN) err = -EINVAL;
+      else if (signal_pending(current)) err = sock_intr_errno(left);
+      else if (left === 0) err = -EAGAIN;
+      else return sleep(left);
+    }
+    finish_wait(wq, wait);
+    return err;
+  };
+  const sleep = (timeo: number): number | Promise<number> => {
     // Exclusive: a connection wakes one of those who wait.
     prepare_to_wait_exclusive(wq, wait, TASK_INTERRUPTIBLE);
     release_sock(sk);
-    if (reqsk_queue_empty(queue)) timeo = await schedule_timeout(wait, timeo);
-    const locked = lock_sock(sk);
-    if (locked !== undefined) {
-      await locked;
-      switch_to(task);
-    }
-    err = 0;
-    if (!reqsk_queue_empty(queue)) break;
-    err = -EINVAL;
-    if (sk.skc_state !== TCP_LISTEN) break;
-    err = sock_intr_errno(timeo);
-    if (signal_pending(task)) break;
-    err = -EAGAIN;
-    if (timeo === 0) break;
-  }
-  finish_wait(wq, wait);
-  return err;
+    const left = reqsk_queue_empty(queue) ? schedule_timeout(wait, timeo) : timeo;
+    return after_sleep(left, (left) => after_sleep(lock_sock(sk), () => woken(left)));
+  };
+  return sleep(timeo);
 }
 
 /**

@@ -23,6 +23,7 @@ import {
   NFPROTO_IPV4,
 } from "../../include/linux/netfilter.ts";
 import { get_random_u16 } from "../../include/linux/random.ts";
+import { after_sleep } from "../../include/linux/sched.ts";
 import {
   __skb_dequeue,
   __skb_dequeue_tail,
@@ -829,8 +830,10 @@ function __ip_append_data<T>(
       LL_RESERVED_SPACE(dev) + 15;
     first = sock_alloc_send_skb(sk, alloclen, (flags & MSG_DONTWAIT) !== 0);
     if (first instanceof Promise) {
-      return first.then((skb) =>
-        append_frames(sk, queue, cork, getfrag, from, skb, length, transhdrlen, flags, csummode)
+      return after_sleep(
+        first,
+        (skb) =>
+          append_frames(sk, queue, cork, getfrag, from, skb, length, transhdrlen, flags, csummode),
       );
     }
   }
@@ -1169,8 +1172,7 @@ export function ip_make_skb<T>(
   const queue = spare_queue ?? new sk_buff_head();
   spare_queue = null;
   err = __ip_append_data(sk, fl4, queue, cork, getfrag, from, length, transhdrlen, flags);
-  if (err instanceof Promise) return err.then((e) => ip_make_skb_end(sk, fl4, queue, cork, e));
-  return ip_make_skb_end(sk, fl4, queue, cork, err);
+  return after_sleep(err, (err) => ip_make_skb_end(sk, fl4, queue, cork, err));
 }
 
 /** An empty queue for the next ip_make_skb(). */

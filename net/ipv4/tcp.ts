@@ -39,7 +39,7 @@ import {
 } from "../../include/linux/poll.ts";
 import type { pipe_inode_info } from "../../include/linux/pipe_fs_i.ts";
 import type { poll_table } from "../../include/linux/poll.ts";
-import { after_sleep, current, signal_pending, switch_to } from "../../include/linux/sched.ts";
+import { after_sleep, current, signal_pending } from "../../include/linux/sched.ts";
 import {
   __skb_dequeue,
   __skb_queue_before,
@@ -1326,29 +1326,17 @@ function tcp_sendmsg_wait(
   uarg: ubuf_info | null,
 ): number | Promise<number> {
   const timeo_p = { value: timeo };
-  const err = sk_stream_wait_memory(sk, timeo_p);
-  if (typeof err === "number" && err !== 0) {
-    return tcp_sendmsg_out(sk, msg, flags, err, copied_syn, uarg);
-  }
-  return tcp_sendmsg_slept(err, sk, msg, flags, timeo_p, copied_syn, uarg);
-}
-
-async function tcp_sendmsg_slept(
-  wait: number | Promise<number>,
-  sk: sock,
-  msg: msghdr,
-  flags: number,
-  timeo_p: { value: number },
-  copied_syn: number,
-  uarg: ubuf_info | null,
-): Promise<number> {
-  const task = current;
   for (;;) {
-    let ret = await wait;
-    switch_to(task);
-    if (ret === 0) ret = tcp_sendmsg_copy(sk, msg, flags, uarg);
+    const err = sk_stream_wait_memory(sk, timeo_p);
+    if (typeof err !== "number") {
+      return after_sleep(err, (err) => {
+        const ret = err === 0 ? tcp_sendmsg_copy(sk, msg, flags, uarg) : err;
+        if (ret !== MUST_SLEEP) return tcp_sendmsg_out(sk, msg, flags, ret, copied_syn, uarg);
+        return tcp_sendmsg_wait(sk, msg, flags, timeo_p.value, copied_syn, uarg);
+      });
+    }
+    const ret = err === 0 ? tcp_sendmsg_copy(sk, msg, flags, uarg) : err;
     if (ret !== MUST_SLEEP) return tcp_sendmsg_out(sk, msg, flags, ret, copied_syn, uarg);
-    wait = sk_stream_wait_memory(sk, timeo_p);
   }
 }
 
@@ -1946,21 +1934,26 @@ function tcp_recvmsg_copy(
 }
 
 /** Waits for packets and goes on copying. @local */
-async function tcp_recvmsg_wait(
+function tcp_recvmsg_wait(
   sk: sock,
   msg: msghdr,
   len: number,
   flags: number,
   target: number,
   timeo: number,
-): Promise<number> {
-  const task = current;
+): number | Promise<number> {
   let ret: number;
   do {
     const last = skb_peek_tail(sk.sk_receive_queue);
     tcp_cleanup_rbuf(sk, msg.msg_copied);
-    timeo = await sk_wait_data(sk, timeo, last);
-    switch_to(task);
+    const left = sk_wait_data(sk, timeo, last);
+    if (typeof left !== "number") {
+      return after_sleep(left, (left) => {
+        const ret = tcp_recvmsg_copy(sk, msg, len, flags, target, left);
+        return ret === MUST_SLEEP ? tcp_recvmsg_wait(sk, msg, len, flags, target, left) : ret;
+      });
+    }
+    timeo = left;
     ret = tcp_recvmsg_copy(sk, msg, len, flags, target, timeo);
   } while (ret === MUST_SLEEP);
   return ret;

@@ -16,7 +16,7 @@ import { EPOLLIN, EPOLLRDNORM } from "../../include/linux/poll.ts";
 import type { poll_table } from "../../include/linux/poll.ts";
 import { get_random_u32 } from "../../include/linux/random.ts";
 import { reciprocal_scale } from "../../include/linux/kernel.ts";
-import { after_sleep, current, switch_to } from "../../include/linux/sched.ts";
+import { after_sleep } from "../../include/linux/sched.ts";
 import {
   __skb_queue_tail,
   __skb_unlink,
@@ -767,17 +767,16 @@ function udp_sendmsg_new(sk: sock, msg: msghdr, len: number): number | Promise<n
   return udp_send_result(sk, err, len);
 }
 
-async function udp_send_slept(
+function udp_send_slept(
   sk: sock,
   ret: Promise<number>,
   len: number,
   st: udp_send_state,
-): Promise<number> {
-  const task = current;
-  const err = await ret;
-  switch_to(task);
-  send_state_put(st);
-  return udp_send_result(sk, err, len);
+): number | Promise<number> {
+  return after_sleep(ret, (err) => {
+    send_state_put(st);
+    return udp_send_result(sk, err, len);
+  });
 }
 
 /** The end of a send. A send that found no room counts as SndbufErrors. */
@@ -942,15 +941,14 @@ function udp_send_routed(
   });
 }
 
-async function udp_send_made_later(
+function udp_send_made_later(
   promise: Promise<sk_buff | number | null>,
   st: udp_send_state,
-): Promise<number> {
-  const task = current;
-  const skb = await promise;
-  switch_to(task);
-  if (skb === null) return 0;
-  return IS_ERR(skb) ? skb : udp_send_skb(skb, st.fl4, st.cork);
+): number | Promise<number> {
+  return after_sleep(promise, (skb) => {
+    if (skb === null) return 0;
+    return IS_ERR(skb) ? skb : udp_send_skb(skb, st.fl4, st.cork);
+  });
 }
 
 /** Adds to what is corked, and sends it unless there is more to come. Releases the socket. */
@@ -1087,22 +1085,19 @@ export function udp_recvmsg(
   }
 }
 
-async function udp_recvmsg_wait(
+function udp_recvmsg_wait(
   sk: sock,
   msg: msghdr,
   len: number,
   flags: number,
-): Promise<number> {
-  const task = current;
+): number | Promise<number> {
   const st = new skb_recv_state();
-  for (;;) {
-    st.off = sk_peek_offset(sk, flags);
-    const skb = await __skb_recv_datagram(sk, sk.sk_receive_queue, flags, st);
-    switch_to(task);
+  st.off = sk_peek_offset(sk, flags);
+  return after_sleep(__skb_recv_datagram(sk, sk.sk_receive_queue, flags, st), (skb) => {
     if (skb === null) return st.err;
     const ret = udp_recv_skb(sk, msg, len, flags, skb, st.off);
-    if (ret !== UDP_CSUM_COPY_ERR) return ret;
-  }
+    return ret === UDP_CSUM_COPY_ERR ? udp_recvmsg_wait(sk, msg, len, flags) : ret;
+  });
 }
 
 /** The packet is bad: counts and frees it. @local */

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What rewritten functions call: $enter() and $exit(), and around each sleep of an async function $suspend() and
-// $resume(). Calls become trees, one for each system call or other entry from outside and one for each run of
-// softirqs. A tree is handed to the tracer once nothing of it runs or sleeps any more. What a
-// promise's then() is given goes on in the call that gave it.
+// What rewritten functions call: $enter() and $exit(), and $later() for what comes after a sleep, which goes on in
+// the call that slept. Calls become trees, one for each system call or other entry from outside and one for each
+// run of softirqs. A tree is handed to the tracer once nothing of it runs or sleeps any more.
 //
 // Imports nothing: rewritten modules import it, and it must be there before all of them.
 
@@ -21,7 +20,7 @@ export interface call {
   readonly nr: number;
   /** ns */
   start: number;
-  /** ns; -1 while it runs. */
+  /** ns; -1 while it runs or sleeps. */
   end: number;
   /** First arguments in words, where they were asked for. */
   args: string;
@@ -29,7 +28,8 @@ export interface call {
   notes: string[] | null;
   /** What ran before it, and goes on after it. */
   prev: call | null;
-  asleep: boolean;
+  /** How much of it is to come after a sleep. */
+  asleep: number;
 }
 
 /** Everything of one entry. */
@@ -134,7 +134,7 @@ function new_call(
     args: "",
     notes: null,
     prev: cur,
-    asleep: false,
+    asleep: 0,
   };
 }
 
@@ -194,63 +194,29 @@ export function $exit(c: call | null): void {
     }
     return;
   }
-  c.end = active?.clock() ?? c.start;
-  if (c.asleep) {
-    // What it waited for was broken.
-    c.asleep = false;
-    c.tree.pending--;
-  }
+  if (c.asleep === 0) c.end = active?.clock() ?? c.start;
   cur = c.prev;
   if (cur?.tree !== c.tree) settle(c.tree);
 }
 
-/** An async function goes to sleep. */
-export function $suspend<T>(c: call | null, v: T): T {
-  if (c !== null && !c.asleep) {
-    c.asleep = true;
-    c.tree.pending++;
-    cur = c.prev;
-    c.prev = null;
-  }
-  return v;
-}
-
-/** An async function goes on. */
-export function $resume<T>(c: call | null, v: T): T {
-  if (c !== null && c.asleep) {
-    c.asleep = false;
-    c.tree.pending--;
-    c.prev = cur;
-    cur = c;
-  }
-  return v;
-}
-
-type reaction = ((v: unknown) => unknown) | null | undefined;
-
-// deno-lint-ignore no-explicit-any -- any promise of anything
-const then: (this: Promise<any>, a: reaction, b: reaction) => any = Promise.prototype.then;
-
-/** then(), whose callbacks go on in the call that runs now. */
-function traced_then(this: Promise<unknown>, on_kept: reaction, on_broken: reaction): unknown {
+/** What comes after a sleep, as what the call does that runs now. */
+export function $later<T, R>(fn: (v: T) => R): (v: T) => R {
   const c = cur;
-  if (c === null || active === null) return then.call(this, on_kept, on_broken);
+  if (c === null || active === null) return fn;
   const { tree } = c;
   tree.pending++;
-  const resumed = (fn: reaction): reaction => {
-    if (typeof fn !== "function") return fn;
-    return (v) => {
-      const was = cur;
-      cur = c;
-      tree.pending--;
-      try {
-        return fn(v);
-      } finally {
-        cur = was;
-        settle(tree);
-      }
-    };
+  c.asleep++;
+  return (v) => {
+    const was = cur;
+    cur = c;
+    tree.pending--;
+    c.asleep--;
+    try {
+      return fn(v);
+    } finally {
+      if (c.asleep === 0) c.end = active?.clock() ?? c.start;
+      cur = was;
+      if (was?.tree !== tree) settle(tree);
+    }
   };
-  return then.call(this, resumed(on_kept), resumed(on_broken));
 }
-Promise.prototype.then = traced_then as typeof Promise.prototype.then;

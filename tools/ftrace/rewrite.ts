@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // The compiler's -mfentry for TypeScript: rewrite() puts a call of $enter() at the start of every function
-// declaration of a module and a call of $exit() at all of its ends, and tells the recorder where an async
-// function sleeps and goes on (record.ts has what is called). Lines keep their numbers. It reads tokens, not
-// a syntax tree: strings, templates, regular expressions and comments are skipped, types are stepped over.
+// declaration of a module and a call of $exit() at all of its ends, and has after_sleep() pass what comes later
+// through $later() (record.ts has what is called). Lines keep their numbers. It reads tokens, not a syntax
+// tree: strings, templates, regular expressions and comments are skipped, types are stepped over.
 
 /** A token: its kind, and where it stands in the text. */
 interface token {
@@ -24,11 +24,12 @@ export interface traced_function {
   name: string;
   line: number;
   params: string[];
-  async: boolean;
 }
 
 /** Functions of the machinery below that stay as they are: what they call counts as their caller's. */
-const NOTRACE = new Set(["after_sleep", "switch_to"]);
+const NOTRACE = new Set(["after_sleep", "resume_call", "sleep_again", "switch_to", "__schedule"]);
+/** Has its last argument run in the call that gave it. */
+const LATER = "after_sleep";
 
 /** Names after which a slash starts a regular expression. */
 const BEFORE_REGEX = new Set(
@@ -186,21 +187,6 @@ class walker {
     return -1;
   }
 
-  /** Behind the operand of `await`, which starts at i. */
-  skip_operand(i: number): number {
-    const is_new = this.is(i, "new");
-    if (is_new) i++;
-    if (this.t[i].kind === "punct") i = this.skip(i);
-    else i++;
-    if (is_new && this.is(i, "<")) i = this.skip_angles(i);
-    for (;;) {
-      if (this.is(i, ".") || this.is(i, "?.")) i += this.t[i + 1].kind === "name" ? 2 : 1;
-      else if (this.is(i, "(") || this.is(i, "[")) i = this.skip(i);
-      else if (this.is(i, "!") && !this.is(i + 1, "=")) i++;
-      else return i;
-    }
-  }
-
   /** Names of the parameters between the brackets at i; one that is taken apart has none. */
   params(i: number): string[] {
     const end = this.skip(i) - 1;
@@ -232,8 +218,6 @@ export function rewrite(
   const w = new walker(t);
   const inserts: insertion[] = [];
   const functions: traced_function[] = [];
-  /** Async functions that are rewritten, as ranges of tokens: `await` inside is told. */
-  const sleepy: [number, number][] = [];
   let line = 1;
   let counted = 0;
   for (let i = 0; i < t.length; i++) {
@@ -246,29 +230,21 @@ export function rewrite(
     const params = w.params(at);
     at = w.skip(at);
     const body = w.is(at, ":") ? w.body_after_type(at + 1) : w.is(at, "{") ? at : -1;
+    if (body >= 0 && name === LATER) {
+      const fn = params[params.length - 1];
+      inserts.push({ at: t[body].end, text: `${fn}=$later(${fn});` });
+    }
     if (body < 0 || NOTRACE.has(name)) continue;
     const end = w.skip(body) - 1;
     for (; counted < t[i].start; counted++) if (text[counted] === "\n") line++;
-    const is_async = w.is(i - 1, "async");
-    functions.push({ name, line, params, async: is_async });
+    functions.push({ name, line, params });
     const site = JSON.stringify(`${path}:${line}`);
     inserts.push({
       at: t[body].end,
       text: `const $t=$enter("${name}","${params.join()}",${site},arguments);try{`,
     }, { at: t[end].start, text: "}finally{$exit($t)}" });
-    if (is_async) sleepy.push([body, end]);
   }
-  for (const [start, end] of sleepy) {
-    for (let i = start; i < end; i++) {
-      if (!w.is(i, "await") || w.is(i - 1, ".")) continue;
-      inserts.push({ at: t[i].start, text: "$resume($t," }, {
-        at: t[i].end,
-        text: " $suspend($t,",
-      }, { at: t[w.skip_operand(i + 1) - 1].end, text: "))" });
-    }
-  }
-  if (functions.length === 0) return { text, functions };
-  // What is inserted first at one place stands first: an operand's end before a body's.
+  if (inserts.length === 0) return { text, functions };
   inserts.sort((a, b) => a.at - b.at);
   let out = "";
   let from = 0;
@@ -276,7 +252,6 @@ export function rewrite(
     out += text.slice(from, at) + s;
     from = at;
   }
-  const sleeps = sleepy.length > 0 ? ",$resume,$suspend" : "";
-  out += text.slice(from).replace(/\n?$/, `\nimport{$enter,$exit${sleeps}}from"${record}";\n`);
+  out += text.slice(from).replace(/\n?$/, `\nimport{$enter,$exit,$later}from"${record}";\n`);
   return { text: out, functions };
 }

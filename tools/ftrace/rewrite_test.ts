@@ -31,21 +31,13 @@ Deno.test("rewrite() puts hooks into functions of all forms, and keeps lines", (
     hooks("\nfunction g(cb: (a: { x: 1 }) => void = () => {}): cb is T[] {\n  function h() { }\n}"),
     "\nfunction g(cb: (a: { x: 1 }) => void = () => {}): cb is T[] {<g(cb):2 \n  function h() {<h():3  >}\n>}",
   );
-  // Overloads and types have no body, after_sleep() passes on.
-  const plain =
-    "function f(a: number): void;\ntype t = { function: 1 };\nfunction after_sleep() {}";
+  // Overloads and types have no body, switch_to() passes on.
+  const plain = "function f(a: number): void;\ntype t = { function: 1 };\nfunction switch_to() {}";
   assertEquals(rewrite("f.ts", plain, "R").text, plain);
-});
-
-Deno.test("rewrite() tells where an async function sleeps", () => {
   assertEquals(
-    hooks("async function f(): Promise<{ a: 1 }> { const x = await g(1)!.h[2] + 1; await (p); }"),
-    "async function f(): Promise<{ a: 1 }> {<f():1  const x = $resume($t,await $suspend($t, g(1)!.h[2])) + 1; " +
-      "$resume($t,await $suspend($t, (p))); >}",
-  );
-  assertEquals(
-    hooks("async function f() { await new Promise<void>((r) => r()); }"),
-    "async function f() {<f():1  $resume($t,await $suspend($t, new Promise<void>((r) => r()))); >}",
+    rewrite("f.ts", "function after_sleep<T>(ret: T, fn: (v: T) => void) { fn(ret); }", "R").text,
+    "function after_sleep<T>(ret: T, fn: (v: T) => void) {fn=$later(fn); fn(ret); }\n" +
+      'import{$enter,$exit,$later}from"R";\n',
   );
 });
 
@@ -61,7 +53,9 @@ Deno.test("mirrored() rewrites the core only, and every function declaration of 
       const text = Deno.readTextFileSync(`${ROOT}/${path}`);
       const found = rewrite(path, text, "R");
       functions += found.functions.length;
-      const declared = text.match(/^ *(export )?(async )?function (?!after_sleep|switch_to)\w+/gm);
+      const declared = text.match(
+        /^ *(export )?function (?!(after_sleep|resume_call|sleep_again|switch_to|__schedule)\b)\w+/gm,
+      );
       assertEquals([path, found.functions.length], [path, declared?.length ?? 0]);
       assertEquals(
         found.text.split("\n").length - text.split("\n").length,

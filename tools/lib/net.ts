@@ -141,7 +141,7 @@ export class Conn implements AsyncDisposable, Disposable {
     this.fd = -1;
     this.on_close();
     // A read that waits has the file open: it ends when there is nothing more to come.
-    if (this.userland.task.waits.size > 0) this.userland.sys_shutdown(fd, SHUT_RD);
+    if (this.userland.task.nr_asleep > 0) this.userland.sys_shutdown(fd, SHUT_RD);
     return this.userland.sys_close(fd);
   }
 

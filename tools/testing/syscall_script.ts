@@ -173,6 +173,11 @@ function show_option(name: string, v: Uint8Array): string {
   return String(dv.getInt32(0, true));
 }
 
+async function asleep(ms: number): Promise<answer> {
+  await msleep(ms);
+  return "asleep";
+}
+
 /** One script that is running. */
 class script {
   private readonly fds = new Map<string, number>();
@@ -508,8 +513,7 @@ class script {
   async line(line: string): Promise<string> {
     const cmd = line.split(" = ")[0].trim();
     if (cmd === "" || cmd.startsWith("#")) return line;
-    const wait = (p: Promise<answer>, ms: number): Promise<answer> =>
-      Promise.race([p, msleep(ms).then(() => "asleep")]);
+    const wait = (p: Promise<answer>, ms: number): Promise<answer> => Promise.race([p, asleep(ms)]);
     const start = /^&(\w+) (.*)$/.exec(cmd);
     if (start !== null) {
       const p = this.step(start[2]);
