@@ -11,6 +11,7 @@
 // setTimeout serves timers, so that no permission is needed.
 
 import type { clock_event_device } from "../../include/linux/clockchips.ts";
+import { IRQCHIP_STATE_PENDING } from "../../include/linux/irq.ts";
 import type { irq_chip } from "../../include/linux/irq.ts";
 import { NSEC_PER_MSEC } from "../../include/linux/time64.ts";
 import { ktime_get_ns } from "../../include/linux/timekeeping.ts";
@@ -69,6 +70,8 @@ let idle_since = 0;
 /** The lines to watch as struct pollfd: descriptor, events and, in the upper half, revents. */
 let pollfds = new Int32Array(2 * 8);
 let nr_pollfds = 0;
+/** A line's driver says that it is raised, so that there is no need to poll. */
+let irq_pending = false;
 /** The lines of this turn, as they were polled. */
 let raised = new Int32Array(2 * 8);
 /** What the other thread polls: the eventfd first, then a copy of pollfds. */
@@ -150,6 +153,15 @@ const poll_irq_chip: irq_chip = {
     nr_pollfds--;
     pollfds[2 * i] = pollfds[2 * nr_pollfds];
     pollfds[2 * i + 1] = pollfds[2 * nr_pollfds + 1];
+    if (state >= CPU_POLLING) wake_up_idle_cpu();
+  },
+
+  irq_set_irqchip_state(irq: number, which: number, pending: boolean): void {
+    const i = find_pollfd(irq);
+    if (i < 0 || which !== IRQCHIP_STATE_PENDING) return;
+    pollfds[2 * i + 1] = pending ? POLLIN | POLLIN << 16 : POLLIN;
+    if (!pending) return;
+    irq_pending = true;
     if (state >= CPU_POLLING) wake_up_idle_cpu();
   },
 };
@@ -234,6 +246,17 @@ function spin_or_block(timeout: number): number {
   return os_poll(pollfds, nr_pollfds, timeout - spent);
 }
 
+/** The lines that are pending, in `raised`: how many to look at. */
+function pending_irqs(): number {
+  irq_pending = false;
+  for (let i = 0; i < nr_pollfds; i++) {
+    raised[2 * i] = pollfds[2 * i];
+    raised[2 * i + 1] = pollfds[2 * i + 1];
+    pollfds[2 * i + 1] = POLLIN;
+  }
+  return nr_pollfds;
+}
+
 /**
  * Polls the lines, waiting at most `timeout` ns; how many to look at in `raised`. The handlers get a copy, since they mask
  * their lines.
@@ -241,6 +264,7 @@ function spin_or_block(timeout: number): number {
 function poll_irqs(timeout: number): number {
   if (nr_pollfds === 0) return 0;
   if (raised.length < pollfds.length) raised = new Int32Array(pollfds.length);
+  if (irq_pending) return pending_irqs();
   const n = timeout > 0 ? spin_or_block(timeout) : os_poll(pollfds, nr_pollfds, 0);
   if (timeout > 0) {
     cpu_idle_stats.blocking++;
@@ -254,13 +278,13 @@ function poll_irqs(timeout: number): number {
 /** One turn of the loop; true: there was something to do. */
 function do_idle(): boolean {
   cpu_idle_stats.turns++;
-  const nfds = poll_irqs(nr_pollfds === 0 ? 0 : blocking_time());
+  const nfds = poll_irqs(nr_pollfds === 0 || irq_pending ? 0 : blocking_time());
   do_IRQ(raised, 0, nfds);
   if (ksoftirqd_running()) {
     run_ksoftirqd();
     return true;
   }
-  return nfds > 0 || local_softirq_pending() !== 0;
+  return nfds > 0 || irq_pending || local_softirq_pending() !== 0;
 }
 
 /**
@@ -404,6 +428,7 @@ export function cpu_idle_init(): { chip: irq_chip; wakeup_ksoftirqd: () => void 
   }
   if (state !== CPU_OFF) throw new Error("a machine is running: await machine_halt() first");
   nr_pollfds = 0;
+  irq_pending = false;
   poll_limit_ns = 0;
   deadline = Infinity;
   clockevents_register_device(idle_clockevent, tick_nohz_handler);

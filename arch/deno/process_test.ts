@@ -2,9 +2,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { NET_RX_SOFTIRQ } from "../../include/linux/interrupt.ts";
+import { IRQCHIP_STATE_PENDING } from "../../include/linux/irq.ts";
 import { jiffies } from "../../include/linux/jiffies.ts";
 import { timer_list, timer_setup } from "../../include/linux/timer.ts";
-import { disable_irq_nosync, enable_irq } from "../../kernel/irq/manage.ts";
+import { disable_irq_nosync, enable_irq, irq_set_irqchip_state } from "../../kernel/irq/manage.ts";
 import { open_softirq, raise_softirq_irqoff } from "../../kernel/softirq.ts";
 import { update_wall_time } from "../../kernel/time/timekeeping.ts";
 import { mod_timer } from "../../kernel/time/timer.ts";
@@ -127,6 +128,31 @@ Deno.test({
       line.raise();
       await program();
       assertEquals(order, Array.from({ length: 40 }, (_, i) => i % 2 === 0 ? "irq" : "program"));
+    } finally {
+      line.close();
+      await machine_halt();
+    }
+  },
+});
+
+Deno.test({
+  name: "do_idle() handles a line that is pending without a look at it, once",
+  ignore: no_ffi,
+  async fn() {
+    boot_cpu();
+    const line = new test_line();
+    try {
+      const set_pending = (): number => irq_set_irqchip_state(line.fd, IRQCHIP_STATE_PENDING, true);
+      line.on_irq = () => {
+        if (line.handled % 3 !== 0) set_pending();
+      };
+      line.raise();
+      await sleep(20);
+      assertEquals(line.handled, 3);
+      // Asleep by now.
+      set_pending();
+      await sleep(20);
+      assertEquals(line.handled, 6);
     } finally {
       line.close();
       await machine_halt();

@@ -35,6 +35,7 @@ import {
   VIRTIO_NET_HDR_SIZE,
   VIRTIO_NET_HDR_V1_SIZE,
 } from "../../include/uapi/linux/virtio_net.ts";
+import { IRQCHIP_STATE_PENDING } from "../../include/linux/irq.ts";
 import { IRQ_HANDLED } from "../../include/linux/irqreturn.ts";
 import type { irqreturn_t } from "../../include/linux/irqreturn.ts";
 import type { page } from "../../include/linux/mm_types.ts";
@@ -72,7 +73,13 @@ import {
   SKB_DROP_REASON_INVALID_PROTO,
   SKB_DROP_REASON_NOMEM,
 } from "../../include/net/dropreason.ts";
-import { disable_irq_nosync, enable_irq, free_irq, request_irq } from "../../kernel/irq/manage.ts";
+import {
+  disable_irq_nosync,
+  enable_irq,
+  free_irq,
+  irq_set_irqchip_state,
+  request_irq,
+} from "../../kernel/irq/manage.ts";
 import { alloc_pages, put_page } from "../../mm/page_alloc.ts";
 import { eth_mac_addr, eth_type_trans, ether_setup } from "../../net/ethernet/eth.ts";
 import {
@@ -180,6 +187,11 @@ export class tun_struct {
   /** Shorter packets are copied to a buffer of their size, longer ones keep the page. */
   readonly rx_copybreak: number;
   rx_page: page;
+  /** How many polls may end at a lone short packet without looking for another, and at most in a row. */
+  rx_lone = 0;
+  rx_lone_max = 0;
+  /** There may be more to read. */
+  rx_pending = false;
   xdp_prog: tun_prog | null = null;
 
   constructor(dev: net_device, file: tun_file, flags: number) {
@@ -199,6 +211,7 @@ export class tun_struct {
 }
 
 const PLAIN_COPYBREAK = 256;
+const RX_LONE_LIMIT = 15;
 /** Below, the memory that a 64 KiB page would waste weighs more than the copy. */
 const VNET_COPYBREAK = 8192;
 
@@ -345,19 +358,36 @@ function tun_gone(tun: tun_struct): void {
   free_irq(tun.file.fd, tun.dev);
 }
 
+/**
+ * A poll that read to the end found so many packets. Where packets come one by one, as questions do, the read that
+ * finds nothing costs as much as the one before: polls that follow do without, for a while.
+ */
+function tun_rx_moderate(tun: tun_struct, received: number): void {
+  if (received === 1) tun.rx_lone_max = Math.min(2 * tun.rx_lone_max + 1, RX_LONE_LIMIT);
+  else if (received > 1) tun.rx_lone_max = 0;
+  tun.rx_lone = tun.rx_lone_max;
+}
+
 /** Reads up to `budget` packets into the stack; how many came. */
 function tun_napi_receive(napi: napi_struct, budget: number): number {
   const tun = netdev_priv<tun_struct>(napi.dev);
   const { file, rx_off, rx_len } = tun;
   let received = 0;
+  let n = 0;
   while (received < budget && file.fd >= 0) {
-    const n = file.ops.read(file.fd, tun.rx_page, rx_off, rx_len);
+    if (received === 1 && n < PLAIN_COPYBREAK && tun.rx_lone > 0) {
+      tun.rx_lone--;
+      tun.rx_pending = true;
+      return received;
+    }
+    n = file.ops.read(file.fd, tun.rx_page, rx_off, rx_len);
     if (n < 0) {
       if (n === -EINTR) continue;
       if (n !== -EAGAIN) {
         napi.dev.stats.rx_errors++;
         if (n === -EBADFD || n === -ENODEV) tun_gone(tun);
       }
+      tun_rx_moderate(tun, received);
       break;
     }
     received++;
@@ -373,7 +403,11 @@ function tun_napi_receive(napi: napi_struct, budget: number): number {
 function tun_napi_poll(napi: napi_struct, budget: number): number {
   const received = tun_napi_receive(napi, budget);
   if (received < budget && napi_complete_done(napi, received)) {
-    enable_irq(netdev_priv<tun_struct>(napi.dev).file.fd);
+    const tun = netdev_priv<tun_struct>(napi.dev);
+    const { fd } = tun.file;
+    enable_irq(fd);
+    if (tun.rx_pending) irq_set_irqchip_state(fd, IRQCHIP_STATE_PENDING, true);
+    tun.rx_pending = false;
   }
   return received;
 }

@@ -44,6 +44,7 @@ import {
 import type { page } from "../../include/linux/mm_types.ts";
 import { early_irq_init, generic_handle_irq, irq_set_chip } from "../../kernel/irq/irqdesc.ts";
 import { for_each_irq_desc } from "../../kernel/irq/irqdesc.ts";
+import { IRQCHIP_STATE_PENDING } from "../../include/linux/irq.ts";
 import { irq_enter, irq_exit } from "../../kernel/softirq.ts";
 import { boot, connect, inet_addr, listen, nic } from "../../mod.ts";
 import type { host, machine } from "../../mod.ts";
@@ -61,6 +62,8 @@ class fake_file {
   vnet_hdr_sz = 10;
   offload = 0;
   masked = true;
+  /** The driver said that there may be more to read. */
+  pending = 0;
   reads = 0;
   /** Packets to be read, or errors. */
   readonly in: (Uint8Array | number)[] = [];
@@ -180,6 +183,10 @@ class tun_machine extends sim_machine {
       irq_unmask(irq) {
         const f = files.get(irq)!;
         f.masked = false;
+      },
+      irq_set_irqchip_state(irq, which, state) {
+        assertEquals([which, state], [IRQCHIP_STATE_PENDING, true]);
+        files.get(irq)!.pending++;
       },
     });
   }
@@ -375,6 +382,28 @@ Deno.test("tun_interrupt() masks the line until tun_napi_poll() has read everyth
     assertEquals(file.masked, false);
     // The last read, and only that one, found nothing.
     assertEquals(file.reads, 201);
+  });
+});
+
+Deno.test("tun_rx_moderate() spares the read that finds nothing where short packets come one by one", async () => {
+  await with_nic(IFF_TUN, ({ file, tun }) => {
+    /** Reads for each of n packets that come alone. */
+    const lone = (n: number, bytes = 1): number[] =>
+      Array.from({ length: n }, () => {
+        const before = file.reads;
+        file.receive(echo_request(bytes));
+        return file.reads - before;
+      });
+    assertEquals(lone(14).join(""), "21211121111111");
+    assertEquals(file.pending, 1 + 3 + 7);
+    // It learns of others that it left from the line, and of those that it reads.
+    assertEquals([tun.rx_lone, tun.rx_lone_max], [0, 7]);
+    file.receive(echo_request(1), echo_request(1));
+    assertEquals([tun.rx_lone, tun.rx_lone_max], [0, 0]);
+    assertEquals(lone(2).join(""), "21");
+    assertEquals(lone(3, 1000).join(""), "222");
+    assertEquals(lone(40).filter((reads) => reads === 2).length, 2);
+    assertEquals([tun.rx_lone_max, file.out.length], [15, 14 + 2 + 2 + 3 + 40]);
   });
 });
 

@@ -40,7 +40,12 @@ export interface irq_chip {
   name: string;
   irq_unmask(irq: number): void;
   irq_mask(irq: number): void;
+  /** State `which` of a line that is not masked: IRQCHIP_STATE_PENDING has it raised without a look at it. */
+  irq_set_irqchip_state(irq: number, which: number, state: boolean): void;
 }
+
+/** irq_set_irqchip_state(): the line is raised and was not handled yet. */
+export const IRQCHIP_STATE_PENDING = 0;
 
 /** A line: its handlers, and how often they are disabled. */
 export class irq_desc {

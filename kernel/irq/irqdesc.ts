@@ -8,7 +8,12 @@ import { irq_desc } from "../../include/linux/irq.ts";
 import type { irq_chip } from "../../include/linux/irq.ts";
 import { IRQ_NONE } from "../../include/linux/irqreturn.ts";
 
-const no_irq_chip: irq_chip = { name: "none", irq_unmask() {}, irq_mask() {} };
+const no_irq_chip: irq_chip = {
+  name: "none",
+  irq_unmask() {},
+  irq_mask() {},
+  irq_set_irqchip_state() {},
+};
 
 let irq_desc_tree = new Map<number, irq_desc>();
 let chip = no_irq_chip;

@@ -2,18 +2,28 @@
 
 import { assertEquals } from "@std/assert";
 import { EBUSY, EINVAL } from "../../include/uapi/asm-generic/errno.ts";
-import { IRQF_SHARED } from "../../include/linux/irq.ts";
+import { IRQCHIP_STATE_PENDING, IRQF_SHARED } from "../../include/linux/irq.ts";
 import { IRQ_HANDLED, IRQ_NONE } from "../../include/linux/irqreturn.ts";
 import { early_irq_init, generic_handle_irq, irq_set_chip, irq_to_desc } from "./irqdesc.ts";
-import { disable_irq_nosync, enable_irq, free_irq, request_irq } from "./manage.ts";
+import {
+  disable_irq_nosync,
+  enable_irq,
+  free_irq,
+  irq_set_irqchip_state,
+  request_irq,
+} from "./manage.ts";
+
+const pending: number[] = [];
 
 function test_chip(): Set<number> {
   const watched = new Set<number>();
+  pending.length = 0;
   early_irq_init();
   irq_set_chip({
     name: "test",
     irq_unmask: (irq) => void watched.add(irq),
     irq_mask: (irq) => void watched.delete(irq),
+    irq_set_irqchip_state: (irq, _which, state) => void (state && pending.push(irq)),
   });
   return watched;
 }
@@ -62,8 +72,13 @@ Deno.test("disable_irq_nosync() nests and masks the line in the chip", () => {
   enable_irq(5);
   generic_handle_irq(5);
   assertEquals(n, 0);
+  assertEquals(irq_set_irqchip_state(5, IRQCHIP_STATE_PENDING, true), 0);
+  assertEquals(pending, []);
   enable_irq(5);
   assertEquals([...watched], [5]);
+  assertEquals(irq_set_irqchip_state(5, IRQCHIP_STATE_PENDING, true), 0);
+  assertEquals(irq_set_irqchip_state(6, IRQCHIP_STATE_PENDING, true), -EINVAL);
+  assertEquals(pending, [5]);
   generic_handle_irq(5);
   assertEquals(n, 1);
 });
