@@ -243,12 +243,12 @@ export function inet_csk_inc_pingpong_cnt(sk: sock): void {
 
 /** The RTO with its backoff, not above max_when; jiffies. */
 export function inet_csk_rto_backoff(icsk: inet_connection_sock, max_when: number): number {
-  return Math.min(icsk.icsk_rto * 2 ** icsk.icsk_backoff, max_when);
+  return Math.min(icsk.icsk_rto * (1 << Math.min(icsk.icsk_backoff, 30)), max_when);
 }
 
 /** The SYN+ACK's timeout with its backoff, jiffies. */
 export function reqsk_timeout(req: request_sock, max_timeout: number): number {
-  return Math.min(req.timeout * 2 ** req.num_timeout, max_timeout);
+  return Math.min(req.timeout * (1 << Math.min(req.num_timeout, 30)), max_timeout);
 }
 
 /** request_socks that wait for their third ACK. */

@@ -714,7 +714,7 @@ export function tcp_notsent_lowat(tp: tcp_sock): number {
 export function tcp_stream_memory_free(sk: sock, wake: number): boolean {
   const tp = sk as tcp_sock;
   const notsent_bytes = (tp.write_seq - tp.snd_nxt) | 0;
-  return (notsent_bytes * 2 ** wake) < tcp_notsent_lowat(tp);
+  return notsent_bytes * (1 << wake) < tcp_notsent_lowat(tp);
 }
 
 /** A retransmission queue without skbs. */

@@ -1347,7 +1347,8 @@ function tcp_nagle_check(partial: boolean, tp: tcp_sock, nonagle: number): boole
 /** Segments of a TSO packet: a ms at the pacing rate, and more the closer the peer is. */
 function tcp_tso_autosize(sk: sock, mss_now: number, min_tso_segs: number): number {
   let bytes = Math.floor(sk.sk_pacing_rate / (1 << sk.sk_pacing_shift));
-  const r = Math.floor(tcp_min_rtt(tcp_sk(sk)) / 2 ** sock_net(sk).ipv4.sysctl_tcp_tso_rtt_log);
+  const rtt_log = sock_net(sk).ipv4.sysctl_tcp_tso_rtt_log;
+  const r = rtt_log < 32 ? tcp_min_rtt(tcp_sk(sk)) >>> rtt_log : 0;
   if (r < 32) bytes += sk.sk_gso_max_size >>> r;
   bytes = Math.min(bytes, sk.sk_gso_max_size);
   return Math.max(Math.floor(bytes / mss_now), min_tso_segs);
@@ -1630,7 +1631,7 @@ function tcp_small_queue_check(sk: sock, skb: sk_buff, factor: number): boolean 
   if (sk.sk_pacing_status === SK_PACING_NONE) {
     limit = Math.min(limit, sock_net(sk).ipv4.sysctl_tcp_limit_output_bytes);
   }
-  limit *= 2 ** factor;
+  limit *= 1 << factor;
   if (tp.tcp_tx_delay !== 0) {
     limit += Math.floor((sk.sk_pacing_rate * tp.tcp_tx_delay) / 2 ** 19);
   }
