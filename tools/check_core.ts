@@ -2,7 +2,7 @@
 //
 // Keeps the core pure: include, lib, kernel, mm, net, fs and drivers/net type-check with the language's own
 // library alone (no DOM, no Deno, no node), and import nothing but each other. So the same code runs
-// in Deno, under the simulator and in a web page.
+// in Deno, under the simulator and in a web page. Nothing in it awaits: see after_sleep().
 //
 //   deno run --allow-read --allow-run=deno tools/check_core.ts
 
@@ -26,6 +26,9 @@ export function check_core(path: string, text: string): string[] {
   const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (c) => c.replace(/[^\n]/g, " "));
   code.split("\n").forEach((line, i) => {
     if (/\bDeno\s*\./.test(line)) wrong.push(`${path}:${i + 1}: uses Deno`);
+    if (/\basync\s+function\b|\basync\s*\(|\bawait\b/.test(line)) {
+      wrong.push(`${path}:${i + 1}: awaits: what comes after a sleep goes to after_sleep()`);
+    }
   });
   return wrong;
 }
