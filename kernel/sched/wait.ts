@@ -103,9 +103,14 @@ function ___wait_event(
   const wait = DEFINE_WAIT(wq_head.name || "wait_event");
   const look = (left: number): number | Promise<number> => {
     prepare_to_wait(wq_head, wait, state);
-    if (condition()) left = Math.max(left, 1);
-    else if (signal_pending_state(state, current)) left = -ERESTARTSYS;
-    else if (left !== 0) return after_sleep(schedule_timeout(wait, left), look);
+    if (condition()) {
+      left = Math.max(left, 1);
+    } else if (left !== 0) {
+      if (!signal_pending_state(state, current)) {
+        return after_sleep(schedule_timeout(wait, left), look);
+      }
+      left = -ERESTARTSYS;
+    }
     finish_wait(wq_head, wait);
     return left;
   };

@@ -11,11 +11,13 @@ import {
   TASK_INTERRUPTIBLE,
   task_struct,
 } from "../../include/linux/sched.ts";
+import { jiffies } from "../../include/linux/jiffies.ts";
+import { timer_list, timer_setup } from "../../include/linux/timer.ts";
 import type { nsproxy } from "../../include/linux/nsproxy.ts";
 import { ERESTARTSYS } from "../../include/uapi/asm-generic/errno.ts";
 import { send_sig, SIGINT, SIGPIPE } from "../signal.ts";
 import { show_sleepers } from "./core.ts";
-import { timers_pending } from "../time/timer.ts";
+import { mod_timer, timers_pending } from "../time/timer.ts";
 import {
   add_wait_queue,
   DEFINE_WAIT,
@@ -27,6 +29,7 @@ import {
   remove_wait_queue,
   schedule_timeout,
   wait_event_interruptible,
+  wait_event_interruptible_timeout,
   wait_event_timeout,
   wait_queue_head,
   wait_woken,
@@ -129,6 +132,18 @@ Deno.test("a signal ends interruptible sleeps; an ignored one does not", async (
   assertEquals(await m.run_until(p as Promise<number>), -ERESTARTSYS);
   assert(signal_pending(t));
   assertEquals(await wait_event_interruptible(wq, () => false), -ERESTARTSYS);
+});
+
+Deno.test("wait_event_interruptible_timeout() whose time is over answers 0, whatever comes then", async () => {
+  const m = start();
+  const t = task("nc");
+  switch_to(t);
+  const p = wait_event_interruptible_timeout(new wait_queue_head(), () => false, 5);
+  const timer = new timer_list<null>(null);
+  timer_setup(timer, () => send_sig(SIGINT, t, 0), 0);
+  mod_timer(timer, (jiffies + 5) | 0);
+  assertEquals(await m.run_until(p as Promise<number>), 0);
+  assert(signal_pending(t));
 });
 
 Deno.test("wait_event_timeout() looks at the condition at each wake-up", async () => {
