@@ -26,7 +26,7 @@ export function check_core(path: string, text: string): string[] {
   const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, (c) => c.replace(/[^\n]/g, " "));
   code.split("\n").forEach((line, i) => {
     if (/\bDeno\s*\./.test(line)) wrong.push(`${path}:${i + 1}: uses Deno`);
-    if (/\basync\s+function\b|\basync\s*\(|\bawait\b/.test(line)) {
+    if (/\b(async|await)\b/.test(line)) {
       wrong.push(`${path}:${i + 1}: awaits: what comes after a sleep goes to after_sleep()`);
     }
   });

@@ -68,7 +68,10 @@ export function enable_irq(irq: number): void {
   if (--desc.depth === 0) irq_get_chip().irq_unmask(irq);
 }
 
-/** Tells the chip what it cannot know: see irq_chip. Nothing while the line is disabled. 0, or -EINVAL where there is no such line. */
+/**
+ * Tells the chip what it cannot know: see irq_chip. Nothing while the line is disabled. 0, or -EINVAL where there is
+ * no such line.
+ */
 export function irq_set_irqchip_state(irq: number, which: number, val: boolean): number {
   const desc = irq_to_desc(irq);
   if (desc === undefined) return -EINVAL;

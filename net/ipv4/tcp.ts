@@ -1328,6 +1328,7 @@ function tcp_sendmsg_wait(
   const timeo_p = { value: timeo };
   for (;;) {
     const err = sk_stream_wait_memory(sk, timeo_p);
+    // A loop while nothing sleeps: calls within calls would go as deep as there are bytes.
     if (typeof err !== "number") {
       return after_sleep(err, (err) => {
         const ret = err === 0 ? tcp_sendmsg_copy(sk, msg, flags, uarg) : err;
@@ -1947,6 +1948,7 @@ function tcp_recvmsg_wait(
     const last = skb_peek_tail(sk.sk_receive_queue);
     tcp_cleanup_rbuf(sk, msg.msg_copied);
     const left = sk_wait_data(sk, timeo, last);
+    // As in tcp_sendmsg_wait(), a loop while nothing sleeps.
     if (typeof left !== "number") {
       return after_sleep(left, (left) => {
         const ret = tcp_recvmsg_copy(sk, msg, len, flags, target, left);

@@ -1096,7 +1096,7 @@ function udp_recvmsg_wait(
   return after_sleep(__skb_recv_datagram(sk, sk.sk_receive_queue, flags, st), (skb) => {
     if (skb === null) return st.err;
     const ret = udp_recv_skb(sk, msg, len, flags, skb, st.off);
-    return ret === UDP_CSUM_COPY_ERR ? udp_recvmsg_wait(sk, msg, len, flags) : ret;
+    return ret === UDP_CSUM_COPY_ERR ? udp_recvmsg(sk, msg, len, flags) : ret;
   });
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 import { assert, assertEquals } from "@std/assert";
-import { SOCK_DGRAM, SOCK_NONBLOCK } from "../../include/linux/net.ts";
+import { SOCK_DGRAM, SOCK_NONBLOCK, SOCK_RAW } from "../../include/linux/net.ts";
 import {
   AF_INET,
   MSG_DONTWAIT,
@@ -25,9 +25,10 @@ import {
   EINVAL,
   EMSGSIZE,
 } from "../../include/uapi/asm-generic/errno.ts";
-import { INADDR_LOOPBACK, IP_RECVERR } from "../../include/uapi/linux/in.ts";
+import { INADDR_LOOPBACK, IP_RECVERR, IPPROTO_UDP } from "../../include/uapi/linux/in.ts";
 import type { sockaddr } from "../../include/uapi/linux/in.ts";
 import {
+  UDP_MIB_CSUMERRORS,
   UDP_MIB_INDATAGRAMS,
   UDP_MIB_NOPORTS,
   UDP_MIB_OUTDATAGRAMS,
@@ -112,6 +113,27 @@ Deno.test("udp_recvmsg() sleeps until a datagram comes", async () => {
   assert(got instanceof Promise);
   send(u, b, "late", sin(2000));
   assertEquals(await m.sim!.run_until(got), 4);
+});
+
+Deno.test("udp_recvmsg() that slept passes over any number of datagrams with wrong checksums", async () => {
+  await using m = boot({ clock: "sim" });
+  const u = m.host().task();
+  const { net } = m.host();
+  net.core.sysctl_rmem_max = 64 << 20;
+  const b = bound(u, 2000);
+  assertEquals(u.sys_setsockopt(b, SOL_SOCKET, SO_RCVBUF, int(32 << 20)), 0);
+  const buf = new Uint8Array(10);
+  const n = Promise.resolve(u.sys_read(b, buf));
+  const raw = u.sys_socket(AF_INET, SOCK_RAW, IPPROTO_UDP);
+  // So long that they are summed up only when they are copied.
+  const bad = new Uint8Array(108);
+  bad.set([1000 >> 8, 1000 & 255, 2000 >> 8, 2000 & 255, 0, bad.length, 0xde, 0xad]);
+  for (let i = 0; i < 20_000; i++) {
+    assertEquals(u.sys_sendto(raw, bad, bad.length, 0, sin(0)), bad.length);
+  }
+  send(u, b, "good", sin(2000));
+  assertEquals(await m.sim!.run_until(n), 4);
+  assertEquals(net.mib.udp_statistics[UDP_MIB_CSUMERRORS], 20_000);
 });
 
 Deno.test("udp_v4_get_port() refuses a port that is taken, unless both reuse it", async () => {
