@@ -12,16 +12,16 @@ import type { hsiphash_key_t, siphash_key_t } from "../include/linux/siphash.ts"
  */
 export let siphash_hi = 0;
 
-let v0l = 0, v0h = 0, v1l = 0, v1h = 0, v2l = 0, v2h = 0, v3l = 0, v3h = 0;
+/** The state: v0 to v3, low word first. */
+const v = new Int32Array(8);
 
 function rounds(n: number): void {
-  let al = v0l, ah = v0h, bl = v1l, bh = v1h, cl = v2l, ch = v2h, dl = v3l, dh = v3h;
+  let al = v[0], ah = v[1], bl = v[2], bh = v[3], cl = v[4], ch = v[5], dl = v[6], dh = v[7];
   let t = 0;
   while (n-- > 0) {
     // a += b; b = rol(b, 13) ^ a; a = rol(a, 32)
-    t = (al >>> 0) + (bl >>> 0);
-    al = t | 0;
-    ah = (ah + bh + (t > 0xffffffff ? 1 : 0)) | 0;
+    al = (al + bl) | 0;
+    ah = (ah + bh + ((al >>> 0) < (bl >>> 0) ? 1 : 0)) | 0;
     t = (bl << 13) | (bh >>> 19);
     bh = ((bh << 13) | (bl >>> 19)) ^ ah;
     bl = t ^ al;
@@ -29,23 +29,20 @@ function rounds(n: number): void {
     al = ah;
     ah = t;
     // c += d; d = rol(d, 16) ^ c
-    t = (cl >>> 0) + (dl >>> 0);
-    cl = t | 0;
-    ch = (ch + dh + (t > 0xffffffff ? 1 : 0)) | 0;
+    cl = (cl + dl) | 0;
+    ch = (ch + dh + ((cl >>> 0) < (dl >>> 0) ? 1 : 0)) | 0;
     t = (dl << 16) | (dh >>> 16);
     dh = ((dh << 16) | (dl >>> 16)) ^ ch;
     dl = t ^ cl;
     // a += d; d = rol(d, 21) ^ a
-    t = (al >>> 0) + (dl >>> 0);
-    al = t | 0;
-    ah = (ah + dh + (t > 0xffffffff ? 1 : 0)) | 0;
+    al = (al + dl) | 0;
+    ah = (ah + dh + ((al >>> 0) < (dl >>> 0) ? 1 : 0)) | 0;
     t = (dl << 21) | (dh >>> 11);
     dh = ((dh << 21) | (dl >>> 11)) ^ ah;
     dl = t ^ al;
     // c += b; b = rol(b, 17) ^ c; c = rol(c, 32)
-    t = (cl >>> 0) + (bl >>> 0);
-    cl = t | 0;
-    ch = (ch + bh + (t > 0xffffffff ? 1 : 0)) | 0;
+    cl = (cl + bl) | 0;
+    ch = (ch + bh + ((cl >>> 0) < (bl >>> 0) ? 1 : 0)) | 0;
     t = (bl << 17) | (bh >>> 15);
     bh = ((bh << 17) | (bl >>> 15)) ^ ch;
     bl = t ^ cl;
@@ -53,41 +50,41 @@ function rounds(n: number): void {
     cl = ch;
     ch = t;
   }
-  v0l = al;
-  v0h = ah;
-  v1l = bl;
-  v1h = bh;
-  v2l = cl;
-  v2h = ch;
-  v3l = dl;
-  v3h = dh;
+  v[0] = al;
+  v[1] = ah;
+  v[2] = bl;
+  v[3] = bh;
+  v[4] = cl;
+  v[5] = ch;
+  v[6] = dl;
+  v[7] = dh;
 }
 
 function start(k: Int32Array): void {
-  v0l = k[0] ^ 0x70736575;
-  v0h = k[1] ^ 0x736f6d65;
-  v1l = k[2] ^ 0x6e646f6d;
-  v1h = k[3] ^ 0x646f7261;
-  v2l = k[0] ^ 0x6e657261;
-  v2h = k[1] ^ 0x6c796765;
-  v3l = k[2] ^ 0x79746573;
-  v3h = k[3] ^ 0x74656462;
+  v[0] = k[0] ^ 0x70736575;
+  v[1] = k[1] ^ 0x736f6d65;
+  v[2] = k[2] ^ 0x6e646f6d;
+  v[3] = k[3] ^ 0x646f7261;
+  v[4] = k[0] ^ 0x6e657261;
+  v[5] = k[1] ^ 0x6c796765;
+  v[6] = k[2] ^ 0x79746573;
+  v[7] = k[3] ^ 0x74656462;
 }
 
 function word(lo: number, hi: number, n: number): void {
-  v3l ^= lo;
-  v3h ^= hi;
+  v[6] ^= lo;
+  v[7] ^= hi;
   rounds(n);
-  v0l ^= lo;
-  v0h ^= hi;
+  v[0] ^= lo;
+  v[1] ^= hi;
 }
 
 function finish(lo: number, hi: number, c: number, d: number): number {
   word(lo, hi, c);
-  v2l ^= 0xff;
+  v[4] ^= 0xff;
   rounds(d);
-  siphash_hi = v0h ^ v1h ^ v2h ^ v3h;
-  return v0l ^ v1l ^ v2l ^ v3l;
+  siphash_hi = v[1] ^ v[3] ^ v[5] ^ v[7];
+  return v[0] ^ v[2] ^ v[4] ^ v[6];
 }
 
 /** Of one u64. */

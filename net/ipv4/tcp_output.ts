@@ -497,7 +497,7 @@ function tcp_select_window(sk: sock): number {
   if (rcv_wscale === 0 && net.ipv4.sysctl_tcp_workaround_signed_windows !== 0) {
     new_win = Math.min(new_win, MAX_TCP_WINDOW);
   } else {
-    new_win = Math.min(new_win, U16_MAX * 2 ** rcv_wscale);
+    new_win = Math.min(new_win, U16_MAX << rcv_wscale);
   }
   new_win >>= rcv_wscale;
 
