@@ -120,6 +120,8 @@ const core = find_deno_core();
  * the core is let through between two looks.
  */
 const SPIN_NS = 30_000;
+/** For how long at most turns follow each other before the event loop has its own, ns. */
+const EVENT_LOOP_PERIOD_NS = 1_000_000;
 /** How often an unreferenced loop looks, where Deno cannot let go of a pending call, ms. */
 const UNREF_PERIOD = 10;
 
@@ -288,8 +290,8 @@ function do_idle(): boolean {
 }
 
 /**
- * Turns, and between them the programs that they woke, for as long as a blocking wait may take: a turn of the event loop
- * costs more than a packet. Then everything else that waits for the event loop.
+ * Turns, and between them the programs that they woke: a turn of the event loop costs more than a packet. Every so often
+ * everything else that waits for the event loop.
  */
 function cpu_idle(): void {
   let busy = true;
@@ -297,7 +299,7 @@ function cpu_idle(): void {
   try {
     while (state === CPU_RUNNING) {
       busy = do_idle();
-      if (!busy || core === null || ktime_get_ns() - start >= guest_halt_poll_ns) break;
+      if (!busy || core === null || ktime_get_ns() - start >= EVENT_LOOP_PERIOD_NS) break;
       core.runMicrotasks();
     }
   } finally {
