@@ -247,12 +247,8 @@ function hash_leaks(): string[] {
   const leaks: string[] = [];
   const name = (sk: sock_common): string =>
     `state ${sk.skc_state} port ${sk.skc_num} -> ${sk.skc_dport}`;
-  for (const b of tcp_hashinfo.ehash) {
-    let n = b.chain.first;
-    while (!is_a_nulls(n)) {
-      leaks.push(`in ehash: ${name(n.owner)}`);
-      n = n.next;
-    }
+  for (const first of tcp_hashinfo.ehash) {
+    for (let n = first; !is_a_nulls(n); n = n.next) leaks.push(`in ehash: ${name(n.owner)}`);
   }
   for (const b of tcp_hashinfo.listening_hash) {
     for (let n = b.head.next; n !== null; n = n.next) leaks.push("in listening_hash: a sock");
@@ -283,8 +279,8 @@ export class machine {
     this.sim = sim ?? (this.arch instanceof sim_machine ? this.arch : null);
     this.pages = nr_used_pages();
     living_tasks.clear();
-    // Tests boot often and have few connections; a host has those of TIME_WAIT besides.
-    const thash_entries = options.thash_entries ?? (sim === null ? 65536 : 0);
+    // As Linux with 32 GiB has. Tests boot often and have few connections; a host has those of TIME_WAIT besides.
+    const thash_entries = options.thash_entries ?? (sim === null ? 262_144 : 0);
     start_kernel(this.arch, { ...options, thash_entries });
     skb_debug(options.debug ?? false);
     this.hosts.set(init_net.name, new host(this, init_net));

@@ -11,24 +11,44 @@ export type hlist_nulls_next<T = unknown> = hlist_nulls_node<T> | number;
  * A word that holds a node or the end's number: what `pprev` points to.
  * @local
  */
-export class hlist_nulls_slot<T = unknown> {
+export interface hlist_nulls_slot<T = unknown> {
   /** The next member, or the number of the list that ends here. */
-  next: hlist_nulls_next<T> = 0;
+  next: hlist_nulls_next<T>;
 }
 
-/** Head of a nulls list. */
-export class hlist_nulls_head<T = unknown> extends hlist_nulls_slot<T> {
+/**
+ * Head of a nulls list: a pointer to a word in an array of them. The words themselves lie side by side, as in C, so
+ * that a lookup which knows the index fetches no other object.
+ */
+export class hlist_nulls_head<T = unknown> implements hlist_nulls_slot<T> {
+  readonly heads: hlist_nulls_next<T>[];
+  readonly index: number;
+
+  constructor(heads: hlist_nulls_next<T>[], index: number) {
+    this.heads = heads;
+    this.index = index;
+  }
+
   /** The first node, or the end's number. */
   get first(): hlist_nulls_next<T> {
-    return this.next;
+    return this.heads[this.index];
+  }
+
+  get next(): hlist_nulls_next<T> {
+    return this.heads[this.index];
+  }
+  set next(v: hlist_nulls_next<T>) {
+    this.heads[this.index] = v;
   }
 }
 
 /**
- * A member of a nulls list; `pprev` is null while it is in none. What stands in such a list extends it: a lookup
- * then fetches one object for each member, as in C, and not two.
+ * A member of a nulls list; `pprev` is null while it is in none. What stands in such a list is itself the node, as
+ * sock_common: a lookup then fetches one object for each member, as in C, and not two.
  */
-export class hlist_nulls_node<T = unknown> extends hlist_nulls_slot<T> {
+export class hlist_nulls_node<T = unknown> implements hlist_nulls_slot<T> {
+  /** The next member, or the number of the list that ends here. */
+  next: hlist_nulls_next<T> = 0;
   /** The word that points here; null while in no list. */
   pprev: hlist_nulls_slot<T> | null = null;
 

@@ -84,7 +84,7 @@ Deno.test("hlist_nulls lists end in their number", () => {
       super();
     }
   }
-  const head = new hlist_nulls_head<item>();
+  const head = new hlist_nulls_head<item>([], 0);
   INIT_HLIST_NULLS_HEAD(head, 77);
   const [a, b, c, d] = ["a", "b", "c", "d"].map((x) => new item(x));
   const all = (): string => {

@@ -4,11 +4,12 @@
 // bhash (bound ports) and listening_hash. Operations: net/ipv4/inet_hashtables.ts.
 
 import { hlist_nulls_head } from "../linux/list_nulls.ts";
+import type { hlist_nulls_next } from "../linux/list_nulls.ts";
 import { hlist_head, hlist_node } from "../linux/types.ts";
 import type { net } from "./net_namespace.ts";
 import type { sock_common } from "./sock.ts";
 
-/** A chain of ehash: the bucket is its head, so that a lookup has one object less to fetch. */
+/** A chain of ehash: a pointer to its head in the table. */
 export class inet_ehash_bucket extends hlist_nulls_head<sock_common> {
   get chain(): hlist_nulls_head<sock_common> {
     return this;
@@ -54,7 +55,8 @@ export const INET_LHTABLE_SIZE = 32;
 
 /** TCP's hash tables. */
 export class inet_hashinfo {
-  ehash: inet_ehash_bucket[] = [];
+  /** The chains' first members, or the numbers that empty ones end in: inet_ehash_bucket() points to one. */
+  ehash: hlist_nulls_next<sock_common>[] = [];
   /** Size of ehash less one; the size is a power of two. */
   ehash_mask = 0;
   bhash: inet_bind_hashbucket[] = [];

@@ -12,10 +12,14 @@ import { hlist_node } from "../linux/types.ts";
 import {
   hlist_nulls_add_head_rcu,
   hlist_nulls_del_init_rcu,
-  hlist_nulls_node,
   hlist_nulls_unhashed,
 } from "../linux/list_nulls.ts";
-import type { hlist_nulls_head } from "../linux/list_nulls.ts";
+import type {
+  hlist_nulls_head,
+  hlist_nulls_next,
+  hlist_nulls_node,
+  hlist_nulls_slot,
+} from "../linux/list_nulls.ts";
 import { page_frag } from "../linux/mm_types.ts";
 import { MSG_PEEK } from "../linux/socket.ts";
 import { sk_buff_head } from "../linux/skbuff.ts";
@@ -34,7 +38,7 @@ import type { timewait_sock_ops } from "./timewait_sock.ts";
 import { MAX_SCHEDULE_TIMEOUT } from "../linux/sched.ts";
 
 /** The part that all sockets in the hash tables share; what a lookup looks at comes first. */
-export class sock_common extends hlist_nulls_node<sock_common> {
+export class sock_common implements hlist_nulls_node<sock_common> {
   /** Foreign and bound local address (int32). */
   skc_daddr = 0;
   skc_rcv_saddr = 0;
@@ -46,6 +50,9 @@ export class sock_common extends hlist_nulls_node<sock_common> {
   skc_bound_dev_if = 0;
   skc_net!: net;
   skc_refcnt = 1;
+  /** Place in ehash: behind what a lookup compares, as it seldom has to go on. */
+  next: hlist_nulls_next<sock_common> = 0;
+  pprev: hlist_nulls_slot<sock_common> | null = null;
   skc_family = 0;
   /** TCP_* of include/net/tcp_states.ts */
   skc_state = 0;
@@ -62,12 +69,16 @@ export class sock_common extends hlist_nulls_node<sock_common> {
   skc_cookie = 0;
 
   constructor() {
-    super();
     this.skc_bind_node = new hlist_node<sock_common>(this);
     this.skc_node = new hlist_node<sock_common>(this);
   }
 
-  /** Place in ehash: the base class. */
+  /** container_of */
+  get owner(): sock_common {
+    return this;
+  }
+
+  /** Place in ehash: the socket is itself the node. */
   get skc_nulls_node(): hlist_nulls_node<sock_common> {
     return this;
   }

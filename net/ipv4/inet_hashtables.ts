@@ -13,7 +13,7 @@ import {
   hlist_del_init,
   hlist_empty,
 } from "../../include/linux/list.ts";
-import { INIT_HLIST_NULLS_HEAD } from "../../include/linux/list_nulls.ts";
+import { NULLS_MARKER } from "../../include/linux/list_nulls.ts";
 import type { hlist_nulls_head } from "../../include/linux/list_nulls.ts";
 import { roundup_pow_of_two } from "../../include/linux/log2.ts";
 import { get_random_u32 } from "../../include/linux/random.ts";
@@ -98,11 +98,8 @@ export function inet_hashinfo_init(
   h.listening_hash = Array.from({ length: INET_LHTABLE_SIZE }, () => new inet_listen_hashbucket());
   const size = roundup_pow_of_two(Math.max(1, ehash_entries));
   h.ehash_mask = size - 1;
-  h.ehash = Array.from({ length: size }, (_, i) => {
-    const bucket = new ehash_bucket();
-    INIT_HLIST_NULLS_HEAD(bucket.chain, i);
-    return bucket;
-  });
+  h.ehash = [];
+  for (let i = 0; i < size; i++) h.ehash.push(NULLS_MARKER(i));
   h.bhash_size = roundup_pow_of_two(Math.max(1, bhash_entries));
   h.bhash = Array.from({ length: h.bhash_size }, () => new inet_bind_hashbucket());
   h.bind_bucket_cachep = 0;
@@ -134,7 +131,7 @@ export function sk_ehashfn(sk: sock_common): number {
 
 /** The bucket that a hash names. */
 export function inet_ehash_bucket(hashinfo: inet_hashinfo, hash: number): ehash_bucket {
-  return hashinfo.ehash[hash & hashinfo.ehash_mask];
+  return new ehash_bucket(hashinfo.ehash, hash & hashinfo.ehash_mask);
 }
 
 /** Index into bhash. */
@@ -352,7 +349,7 @@ export function __inet_lookup_established(
   sdif: number,
 ): sock | null {
   const hash = inet_ehashfn(net, daddr, hnum, saddr, sport);
-  let node = hashinfo.ehash[hash & hashinfo.ehash_mask].chain.next;
+  let node = hashinfo.ehash[hash & hashinfo.ehash_mask];
 
   while (typeof node !== "number") {
     const sk = node as sock_common;
@@ -494,7 +491,7 @@ export function __inet_check_established(
   const head = inet_ehash_bucket(hinfo, hash);
   let tw: inet_timewait_sock | null = null;
 
-  for (let node = head.chain.next; typeof node !== "number"; node = node.next) {
+  for (let node = head.chain.first; typeof node !== "number"; node = node.next) {
     const sk2 = node.owner;
     if (sk2.skc_hash !== hash) continue;
     if (!inet_match(net, sk2, saddr, daddr, dport, lport, dif, 0)) continue;
@@ -533,7 +530,7 @@ function inet_ehash_lookup_by_sk(
   sk: sock_common,
   list: hlist_nulls_head<sock_common>,
 ): boolean {
-  for (let node = list.next; typeof node !== "number"; node = node.next) {
+  for (let node = list.first; typeof node !== "number"; node = node.next) {
     const esk = node.owner;
     if (
       esk.skc_hash === sk.skc_hash &&

@@ -7,15 +7,12 @@
 import { HZ, jiffies } from "../../include/linux/jiffies.ts";
 import { hlist_add_head, hlist_del } from "../../include/linux/list.ts";
 import { hlist_nulls_add_head_rcu } from "../../include/linux/list_nulls.ts";
-import type { hlist_nulls_head } from "../../include/linux/list_nulls.ts";
+import type { hlist_nulls_head, hlist_nulls_next } from "../../include/linux/list_nulls.ts";
 import { from_timer, TIMER_PINNED, timer_setup } from "../../include/linux/timer.ts";
 import type { timer_list } from "../../include/linux/timer.ts";
 import type { hlist_head } from "../../include/linux/types.ts";
 import { inet_csk } from "../../include/net/inet_connection_sock.ts";
-import type {
-  inet_ehash_bucket as inet_ehash_bucket_t,
-  inet_hashinfo,
-} from "../../include/net/inet_hashtables.ts";
+import type { inet_hashinfo } from "../../include/net/inet_hashtables.ts";
 import { inet_sk } from "../../include/net/inet_sock.ts";
 import { inet_twsk } from "../../include/net/inet_timewait_sock.ts";
 import type {
@@ -168,8 +165,10 @@ export function inet_twsk_reschedule(tw: inet_timewait_sock, timeo: number): voi
 
 /** Ends what a host that goes leaves behind: its timewait sockets and request_socks. @differs takes the host */
 export function inet_twsk_purge(hashinfo: inet_hashinfo, net: net): void {
-  for (const head of hashinfo.ehash) {
-    for (let sk = purge_victim(head, net); sk !== null; sk = purge_victim(head, net)) {
+  const { ehash } = hashinfo;
+  for (let slot = 0; slot < ehash.length; slot++) {
+    let sk = purge_victim(ehash[slot], net);
+    for (; sk !== null; sk = purge_victim(ehash[slot], net)) {
       sock_hold(sk);
       local_bh_disable();
       if (sk.skc_state === TCP_TIME_WAIT) {
@@ -184,8 +183,8 @@ export function inet_twsk_purge(hashinfo: inet_hashinfo, net: net): void {
 }
 
 /** The chain's first socket of the host that is no full one. @local */
-function purge_victim(head: inet_ehash_bucket_t, net: net): sock_common | null {
-  for (let node = head.chain.next; typeof node !== "number"; node = node.next) {
+function purge_victim(first: hlist_nulls_next<sock_common>, net: net): sock_common | null {
+  for (let node = first; typeof node !== "number"; node = node.next) {
     const sk = node.owner;
     if (sk.skc_net === net && !sk_fullsock(sk)) return sk;
   }

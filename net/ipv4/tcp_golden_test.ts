@@ -61,8 +61,8 @@ function listening_hash(): [number, sock_common][] {
 /** Everything in ehash. Each stands in the bucket that its hash names. */
 function ehash(t: tcp_bench): sock_common[] {
   const out: sock_common[] = [];
-  tcp_hashinfo.ehash.forEach((head, i) => {
-    for (let n = head.chain.first; !is_a_nulls(n); n = n.next) {
+  tcp_hashinfo.ehash.forEach((first, i) => {
+    for (let n = first; !is_a_nulls(n); n = n.next) {
       const sk = n.owner;
       const hash = inet_ehashfn(t.host.net, INADDR_US, sk.skc_num, INADDR_PEER, sk.skc_dport);
       assertEquals([sk.skc_hash, hash & tcp_hashinfo.ehash_mask], [hash, i]);

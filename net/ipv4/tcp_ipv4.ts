@@ -1593,7 +1593,7 @@ function listening_get_next(st: tcp_iter_state, cur: sock_common): sock_common |
 
 function established_get_first(st: tcp_iter_state): sock_common | null {
   for (; st.bucket <= tcp_hashinfo.ehash_mask; st.bucket++) {
-    let n = tcp_hashinfo.ehash[st.bucket].chain.next;
+    let n = tcp_hashinfo.ehash[st.bucket];
     for (; typeof n !== "number"; n = n.next) {
       if (n.owner.skc_net === st.net) return n.owner;
     }

@@ -8,8 +8,8 @@
 // from an earlier view.
 
 import { living_tasks } from "../../arch/entry/common.ts";
-import { is_a_nulls } from "../../include/linux/list_nulls.ts";
-import type { hlist_nulls_head } from "../../include/linux/list_nulls.ts";
+import { hlist_nulls_head, is_a_nulls } from "../../include/linux/list_nulls.ts";
+import type { hlist_nulls_next } from "../../include/linux/list_nulls.ts";
 import type { socket } from "../../include/linux/net.ts";
 import {
   SS_CONNECTED,
@@ -158,14 +158,15 @@ class walker {
     return out;
   }
 
-  private nulls(head: hlist_nulls_head<sock_common>, index: number): sock_common[] {
+  private nulls(first: hlist_nulls_next<sock_common>, index: number): sock_common[] {
     const out: sock_common[] = [];
-    let slot: hlist_nulls_head<sock_common> | NonNullable<typeof head.next> = head;
-    let n = head.next;
+    let n = first;
     for (; !is_a_nulls(n); n = n.next) {
-      this.expect(n.pprev === slot, `ehash[${index}]: pprev does not point back`);
+      const { pprev } = n;
+      const back = n !== first ||
+        pprev instanceof hlist_nulls_head && pprev.heads === this.h.ehash && pprev.index === index;
+      this.expect(back && pprev?.next === n, `ehash[${index}]: pprev does not point back`);
       if (n.owner.skc_net === this.net) out.push(n.owner);
-      slot = n;
     }
     this.expect(n === index, `ehash[${index}]: ends in nulls ${n}`);
     return out;
@@ -205,8 +206,8 @@ class walker {
       }
       socks.push(...chain);
     });
-    h.ehash.forEach((b, index) => {
-      const chain = this.nulls(b.chain, index);
+    h.ehash.forEach((first, index) => {
+      const chain = this.nulls(first, index);
       if (chain.length === 0) return;
       ehash.slots.push({ index, to: `${this.name(chain[0])}.sk_nulls_node` });
       for (const sk of chain) {

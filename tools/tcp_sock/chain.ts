@@ -56,8 +56,6 @@ const CHAIN: readonly (readonly [string, string])[] = [
   ["inet_sock", "include/net/inet_sock.ts"],
   ["sock", "include/net/sock.ts"],
   ["sock_common", "include/net/sock.ts"],
-  ["hlist_nulls_node", "include/linux/list_nulls.ts"],
-  ["hlist_nulls_slot", "include/linux/list_nulls.ts"],
 ];
 
 /** The fields that a class declares in a text. */

@@ -713,8 +713,8 @@ export class tcp_bench implements AsyncDisposable {
 
   /** State of the connection of a port (ours), if it is in ehash, a request or in TIME_WAIT, too; 0: it is not. */
   state(port = PORT): number {
-    for (const b of tcp_hashinfo.ehash) {
-      for (let n = b.chain.first; !is_a_nulls(n); n = n.next) {
+    for (const first of tcp_hashinfo.ehash) {
+      for (let n = first; !is_a_nulls(n); n = n.next) {
         if (n.owner.skc_num === port) return n.owner.skc_state;
       }
     }
