@@ -3,7 +3,8 @@
 // struct hrtimer: a timeout in ns, for pacing and ACK compression. Set up by hrtimer_init(), started by
 // hrtimer_start() of kernel/time/hrtimer.ts; its function runs in softirq and says whether to run again.
 
-import { rb_node } from "./rbtree.ts";
+import { RB_RED } from "./rbtree.ts";
+import type { rb_node } from "./rbtree.ts";
 
 export const CLOCK_REALTIME = 0;
 export const CLOCK_MONOTONIC = 1;
@@ -30,7 +31,13 @@ export const HRTIMER_MODE_REL_PINNED_SOFT = HRTIMER_MODE_REL_PINNED | HRTIMER_MO
 type hrtimer_function<T> = { bivariant(timer: hrtimer<T>): hrtimer_restart }["bivariant"];
 
 /** A timer; `owner` is the object it is embedded in. */
-export class hrtimer<T = unknown> extends rb_node<T> {
+export class hrtimer<T = unknown> implements rb_node<T> {
+  /** Place in the tree, as rb_node has it. */
+  rb_parent: rb_node<T> | null;
+  rb_right: rb_node<T> | null = null;
+  rb_left: rb_node<T> | null = null;
+  rb_color = RB_RED;
+  owner: T;
   /** When it is due at the latest, ns since boot (kept a double from the start). */
   expires = NaN;
   /** When it may run. */
@@ -39,6 +46,11 @@ export class hrtimer<T = unknown> extends rb_node<T> {
   is_queued = false;
   /** Its function is running. */
   running = false;
+
+  constructor(owner: T) {
+    this.rb_parent = this;
+    this.owner = owner;
+  }
 }
 
 /** True while a timer waits in the tree. */

@@ -3,7 +3,7 @@
 // struct timer_list: a timeout in jiffies. Set up by timer_setup(), started by mod_timer() or
 // add_timer() of kernel/time/timer.ts; its function runs in softirq and finds its object by from_timer().
 
-import { hlist_node } from "./types.ts";
+import type { hlist_node, hlist_slot } from "./types.ts";
 
 /** Flags: do not wake an idle machine for it (it wakes all the same here). */
 export const TIMER_DEFERRABLE = 0x00080000;
@@ -15,13 +15,21 @@ export const TIMER_IRQSAFE = 0x00200000;
 type timer_function<T> = { bivariant(timer: timer_list<T>): void }["bivariant"];
 
 /** A timer; `owner` is the object it is embedded in. */
-export class timer_list<T = unknown> extends hlist_node<T> {
+export class timer_list<T = unknown> implements hlist_node<T> {
+  /** Place in the wheel. */
+  next: hlist_node<T> | null = null;
+  pprev: hlist_slot<T> | null = null;
+  owner: T;
   /** Bucket of the wheel while pending. */
   idx = 0;
   /** When it is due, jiffies. */
   expires = 0;
   function: timer_function<T> | null = null;
   flags = 0;
+
+  constructor(owner: T) {
+    this.owner = owner;
+  }
 }
 
 /** The object that a timer is embedded in. */

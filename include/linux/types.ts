@@ -8,12 +8,14 @@
  * A word that holds a node: what `hlist_node.pprev` points to. Head and node both are one.
  * @local
  */
-export class hlist_slot<T = unknown> {
-  next: hlist_node<T> | null = null;
+export interface hlist_slot<T = unknown> {
+  next: hlist_node<T> | null;
 }
 
 /** Head of a list whose nodes point back to the word that points to them. */
-export class hlist_head<T = unknown> extends hlist_slot<T> {
+export class hlist_head<T = unknown> implements hlist_slot<T> {
+  next: hlist_node<T> | null = null;
+
   /** The first node. */
   get first(): hlist_node<T> | null {
     return this.next;
@@ -21,12 +23,12 @@ export class hlist_head<T = unknown> extends hlist_slot<T> {
 }
 
 /** A member of an hlist; `pprev` is null while it is in none. */
-export class hlist_node<T = unknown> extends hlist_slot<T> {
+export class hlist_node<T = unknown> implements hlist_slot<T> {
+  next: hlist_node<T> | null = null;
   pprev: hlist_slot<T> | null = null;
   owner: T;
 
   constructor(owner: T) {
-    super();
     this.owner = owner;
   }
 }
