@@ -143,7 +143,8 @@ export function usage(): string {
 Measures the stack beside the host kernel's own TCP, in a network namespace of its own.
   --json           the figures as JSON
   --only=NAME,...  these only; a name also stands for all that begin with it and '-'
-  --seconds=N      how long each run takes, 0.1 to 60 (default 1); a figure is the median of five
+  --seconds=N      how long each run takes, 0.1 to 60 (default 1); a figure is the median of five,
+                   those with the core at its fastest: others may share it
   --help           this text
 Names:
 ${names}`;

@@ -3,9 +3,12 @@
 // What a lookup in ehash costs: established sockets are entered as connect() and accept() enter them, and looked up as
 // tcp_v4_rcv() does it for each packet, in random order. With 1,000 busy connections what is measured is the table:
 // its hash and its chains. When 100,000 are busy at once each lookup fetches a bucket and a socket from memory, as in C.
+// All tables are there at once and take turns, since the machine is not as fast at one time as at another.
 
 import { AF_INET } from "../../include/linux/socket.ts";
+import { roundup_pow_of_two } from "../../include/linux/log2.ts";
 import { inet_sk } from "../../include/net/inet_sock.ts";
+import { inet_hashinfo } from "../../include/net/inet_hashtables.ts";
 import type { net } from "../../include/net/net_namespace.ts";
 import type { sock } from "../../include/net/sock.ts";
 import { TCP_CLOSE, TCP_ESTABLISHED } from "../../include/net/tcp_states.ts";
@@ -13,8 +16,8 @@ import { sk_alloc, sk_free, sock_put } from "../../net/core/sock.ts";
 import {
   __inet_lookup_established,
   inet_ehash_nolisten,
+  inet_hashinfo_init,
   inet_unhash,
-  tcp_hashinfo,
 } from "../../net/ipv4/inet_hashtables.ts";
 import { inet_sk_set_state } from "../../net/ipv4/inet_sock_state.ts";
 import { tcp_prot } from "../../net/ipv4/tcp_ipv4.ts";
@@ -22,6 +25,7 @@ import { tcp_prot } from "../../net/ipv4/tcp_ipv4.ts";
 const LOCAL = 0xc6336402 | 0;
 const LOCAL_PORT = 80;
 const LOOKUPS = 1 << 19;
+const MIN_PACKETS = 1 << 13;
 
 /** The i-th peer: 50,000 connections from each address. */
 function peer_addr(i: number): number {
@@ -45,57 +49,117 @@ function established(net: net, i: number): sock {
   return sk;
 }
 
-function lookups(net: net, addrs: Int32Array, ports: Uint16Array): number {
-  const start = performance.now();
-  for (let i = 0; i < LOOKUPS; i++) {
-    const sk = __inet_lookup_established(
-      net,
-      tcp_hashinfo,
-      addrs[i],
-      ports[i],
-      LOCAL,
-      LOCAL_PORT,
-      0,
-      0,
-    );
-    if (sk === null) throw new Error("ehash lost a connection");
-    sock_put(sk);
-  }
-  return (performance.now() - start) * 1e6 / LOOKUPS;
-}
-
 /** So many connections, of which so many have packets. */
 export interface ehash_load {
   size: number;
   busy: number;
 }
 
-/** ns of a lookup for each load, `runs` figures each. */
-export function bench_ehash(net: net, loads: ehash_load[], runs: number): number[][] {
-  const addrs = new Int32Array(LOOKUPS), ports = new Uint16Array(LOOKUPS);
-  const socks: sock[] = [];
-  const results: number[][] = loads.map(() => []);
-  const order = loads.map((_, i) => i).sort((a, b) => loads[a].size - loads[b].size);
-  for (const at of order) {
-    const { size, busy } = loads[at];
-    while (socks.length < size) socks.push(established(net, socks.length));
+/** Connections in a table of their own. */
+class ehash_table {
+  readonly hashinfo = new inet_hashinfo();
+  private readonly socks: sock[] = [];
+
+  constructor(readonly size: number, buckets: number) {
+    inet_hashinfo_init(this.hashinfo, buckets);
+  }
+
+  fill(net: net): void {
+    this.as_tcp(() => {
+      for (let i = 0; i < this.size; i++) this.socks.push(established(net, i));
+    });
+  }
+
+  /** Does something with TCP's sockets while this is TCP's table. */
+  private as_tcp<T>(fn: () => T): T {
+    const before = tcp_prot.hashinfo;
+    tcp_prot.hashinfo = this.hashinfo;
+    try {
+      return fn();
+    } finally {
+      tcp_prot.hashinfo = before;
+    }
+  }
+
+  free(): void {
+    this.as_tcp(() => {
+      for (const sk of this.socks) {
+        inet_unhash(sk);
+        inet_sk_set_state(sk, TCP_CLOSE);
+        sk.sk_destruct = () => {};
+        sk_free(sk);
+      }
+    });
+  }
+}
+
+/** A table with the packets that come: what they are from, in random order. */
+class ehash_traffic {
+  private readonly addrs: Int32Array;
+  private readonly ports: Uint16Array;
+
+  constructor(private readonly net: net, private readonly table: ehash_table, busy: number) {
+    const { size } = table;
     const which = Array.from(
       { length: busy },
       (_, i) => busy === size ? i : Math.floor(Math.random() * size),
     );
-    for (let i = 0; i < LOOKUPS; i++) {
+    // They come again and again: a long list would take the cache from the table.
+    const packets = Math.max(MIN_PACKETS, roundup_pow_of_two(busy));
+    this.addrs = new Int32Array(packets);
+    this.ports = new Uint16Array(packets);
+    for (let i = 0; i < packets; i++) {
       const n = which[Math.floor(Math.random() * busy)];
-      addrs[i] = peer_addr(n);
-      ports[i] = peer_port(n);
+      this.addrs[i] = peer_addr(n);
+      this.ports[i] = peer_port(n);
     }
-    lookups(net, addrs, ports);
-    for (let run = 0; run < runs; run++) results[at].push(lookups(net, addrs, ports));
   }
-  for (const sk of socks) {
-    inet_unhash(sk);
-    inet_sk_set_state(sk, TCP_CLOSE);
-    sk.sk_destruct = () => {};
-    sk_free(sk);
+
+  /** ns of a lookup. */
+  lookups(): number {
+    const { net, addrs, ports } = this;
+    const { hashinfo } = this.table;
+    const mask = addrs.length - 1;
+    const start = performance.now();
+    for (let i = 0; i < LOOKUPS; i++) {
+      const sk = __inet_lookup_established(
+        net,
+        hashinfo,
+        addrs[i & mask],
+        ports[i & mask],
+        LOCAL,
+        LOCAL_PORT,
+        0,
+        0,
+      );
+      if (sk === null) throw new Error("ehash lost a connection");
+      sock_put(sk);
+    }
+    return (performance.now() - start) * 1e6 / LOOKUPS;
   }
-  return results;
+}
+
+/** Tables under these loads. */
+export class ehash_bench {
+  private readonly tables: ehash_table[];
+  private readonly traffic: ehash_traffic[];
+
+  constructor(net: net, loads: readonly ehash_load[], buckets: number) {
+    const sizes = [...new Set(loads.map((l) => l.size))];
+    // The secret in the hash is chosen anew after a table was made: the first socket waits for the last table.
+    this.tables = sizes.map((size) => new ehash_table(size, buckets));
+    for (const t of this.tables) t.fill(net);
+    this.traffic = loads.map(({ size, busy }) =>
+      new ehash_traffic(net, this.tables[sizes.indexOf(size)], busy)
+    );
+  }
+
+  /** ns of a lookup under each load. */
+  run(): number[] {
+    return this.traffic.map((t) => t.lookups());
+  }
+
+  free(): void {
+    for (const t of this.tables) t.free();
+  }
 }

@@ -5,12 +5,11 @@
 
 import { OURS } from "./common.ts";
 import type { ehash_load } from "./ehash.ts";
+import type { run } from "./table.ts";
 
 const PEER = new URL("peer.ts", import.meta.url).pathname;
 const STACK = new URL("stack.ts", import.meta.url).pathname;
 const VETH_SERVER = "203.0.113.2";
-/** The core that both ends are pinned to: the last, as the first takes most interrupts. */
-const CORE = String(navigator.hardwareConcurrency - 1);
 /** The least that the first run of a process takes, ms: by then its compilers are done. */
 const WARM_UP = 10_000;
 /** Until both ends have settled on the core that they share, ms: the client is a fresh process. */
@@ -20,6 +19,9 @@ const PATIENCE = 30_000;
 
 /** A benchmark that could not be run. */
 export class BenchError extends Error {}
+
+/** The highest speed of a core that was seen: that of one which is ours alone, it is hoped. */
+let full_speed = 0;
 
 /** A process, of which one reads the lines that it prints. */
 export class child implements AsyncDisposable {
@@ -100,28 +102,56 @@ function deno(file: string, args: (string | number)[], v8_flags: string[] = []):
   return [Deno.execPath(), "run", "-A", "--no-check", ...flags, file, ...args.map(String)];
 }
 
-function on_core(argv: string[], pinned: boolean): string[] {
-  return pinned ? ["taskset", "-c", CORE, ...argv] : argv;
+function on_core(core: number, argv: string[]): string[] {
+  return ["taskset", "-c", String(core), ...argv];
 }
 
-/** Runs a command; what it complains about, null where it is content. */
-function complaint(argv: string[]): string | null {
+/** Runs a command; its output, or what it complains about. */
+function output_of(argv: string[]): { output: string } | { why: string } {
   try {
-    const { code, stderr } = new Deno.Command(argv[0], {
+    const { code, stdout, stderr } = new Deno.Command(argv[0], {
       args: argv.slice(1),
       stdin: "null",
-      stdout: "null",
+      stdout: "piped",
       stderr: "piped",
     }).outputSync();
-    return code === 0 ? null : new TextDecoder().decode(stderr).split("\n")[0] || `exit ${code}`;
+    const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+    if (code === 0) return { output: text(stdout) };
+    return { why: text(stderr).split("\n")[0] || `exit ${code}` };
   } catch (e) {
-    return (e as Error).message;
+    return { why: (e as Error).message };
   }
+}
+
+/** What a command complains about, null where it is content. */
+function complaint(argv: string[]): string | null {
+  const out = output_of(argv);
+  return "why" in out ? out.why : null;
+}
+
+/** The core that is the fastest within `ms` ms on each; notes how fast. @throws BenchError */
+export function fastest_core(ms = 50): number {
+  let best = { core: 0, speed: 0 };
+  for (let core = 0; core < navigator.hardwareConcurrency; core++) {
+    const out = output_of(on_core(core, deno(PEER, ["speed", ms])));
+    if ("why" in out) throw new BenchError(`no speed of core ${core}: ${out.why}`);
+    const speed = Number(out.output);
+    if (speed > best.speed) best = { core, speed };
+  }
+  full_speed = Math.max(full_speed, best.speed);
+  return best.core;
+}
+
+/** What print_runs() printed, each speed as a part of the full one as it is known by now. */
+function read_runs(lines: readonly string[]): run[] {
+  const runs = lines.map((line) => line.split(" ").map(Number));
+  full_speed = Math.max(full_speed, ...runs.map((r) => r.at(-1)!));
+  return runs.map((r) => ({ figures: r.slice(0, -1), speed: r.at(-1)! / full_speed }));
 }
 
 /** Why processes cannot be pinned here; null where they can. */
 export function pinning_unavailable(): string | null {
-  const why = complaint(["taskset", "-c", CORE, "true"]);
+  const why = complaint(on_core(0, ["true"]));
   return why === null ? null : `no taskset: ${why}`;
 }
 
@@ -162,7 +192,7 @@ export class veth_lab implements AsyncDisposable {
   }
 
   /** Figures of Linux: runs of a client here against a server over there. */
-  async run(kind: string, ms: number, runs: number, pinned: boolean): Promise<number[]> {
+  async run(kind: string, ms: number, runs: number, pinned: boolean): Promise<run[]> {
     await using server = new child(
       this.inside(deno(PEER, ["server", kind])),
     );
@@ -182,7 +212,8 @@ export class veth_lab implements AsyncDisposable {
 
 /**
  * Figures of runs against a server. Compilers and caches warm up in a run of another client before; only then is
- * the server pinned, all its threads, since the compilers' would have to share the core.
+ * the server pinned, all its threads, since the compilers' would have to share the core: to the one which is the
+ * fastest then.
  */
 async function run_client(
   server: child,
@@ -191,17 +222,18 @@ async function run_client(
   ms: number,
   runs: number,
   pinned: boolean,
-): Promise<number[]> {
-  await using warm = new child(deno(PEER, ["client", kind, addr, Math.max(ms, WARM_UP), 0, 0]));
+): Promise<run[]> {
+  await using warm = new child(deno(PEER, ["client", kind, addr, Math.max(ms, WARM_UP), 0, 0, 0]));
   await warm.all(PATIENCE);
+  const core = pinned ? fastest_core() : 0;
   if (pinned) {
-    const why = complaint(["taskset", "-a", "-p", "-c", CORE, String(server.pid)]);
+    const why = complaint(["taskset", "-a", "-p", "-c", String(core), String(server.pid)]);
     if (why !== null) throw new BenchError(`taskset: ${why}`);
   }
-  await using client = new child(
-    on_core(deno(PEER, ["client", kind, addr, pinned ? SETTLE : ms, ms, runs]), pinned),
-  );
-  return (await client.all(PATIENCE + ms)).map(Number).slice(1);
+  const settle = pinned ? SETTLE : ms;
+  const argv = deno(PEER, ["client", kind, addr, settle, ms, runs, full_speed]);
+  await using client = new child(pinned ? on_core(core, argv) : argv);
+  return read_runs(await client.all(PATIENCE + ms));
 }
 
 /** Figures of the stack on a TUN, the client on the host's kernel. */
@@ -211,26 +243,29 @@ export async function run_nic(
   ms: number,
   runs: number,
   pinned: boolean,
-): Promise<number[]> {
+): Promise<run[]> {
   await using stack = new child(deno(STACK, ["nic", kind, nic]));
   if (await stack.line() !== "ready") throw new BenchError("the stack does not start");
   return await run_client(stack, kind, OURS, ms, runs, pinned);
 }
 
 /** Figures of the stack within one process; the first run warms up. */
-export async function run_wire(ms: number, runs: number): Promise<number[]> {
-  await using stack = new child(deno(STACK, ["wire", Math.max(ms, WARM_UP), ms, runs]));
-  return (await stack.all(PATIENCE + ms)).map(Number).slice(1);
+export async function run_wire(ms: number, runs: number): Promise<run[]> {
+  await using stack = new child(
+    deno(STACK, ["wire", Math.max(ms, WARM_UP), ms, runs, full_speed]),
+  );
+  return read_runs(await stack.all(PATIENCE + ms));
 }
 
-/** Figures of a lookup for each load. */
-export async function run_ehash(loads: ehash_load[], runs: number): Promise<number[][]> {
+/** Figures of a lookup, in each run one for each load. */
+export async function run_ehash(loads: ehash_load[], runs: number): Promise<run[]> {
   const args = loads.map(({ size, busy }) => `${size}/${busy}`);
-  await using stack = new child(deno(STACK, ["ehash", ...args, runs]));
-  return JSON.parse((await stack.all(PATIENCE * 4))[0]);
+  await using stack = new child(deno(STACK, ["ehash", runs, full_speed, ...args]));
+  return read_runs(await stack.all(PATIENCE * 4));
 }
 
-export async function run_memory(): Promise<number[]> {
+/** The bytes, which no core's speed changes. */
+export async function run_memory(): Promise<run[]> {
   await using stack = new child(deno(STACK, ["memory"], ["--expose-gc"]));
-  return (await stack.all(PATIENCE * 4)).map(Number);
+  return [{ figures: (await stack.all(PATIENCE * 4)).map(Number), speed: 1 }];
 }

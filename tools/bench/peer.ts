@@ -2,13 +2,14 @@
 //
 // The other end of the benchmark: a program on the host's own TCP, with the same two roles as stack.ts has servers.
 //   peer.ts server KIND                    until it is killed; 'ready' when it listens
-//   peer.ts client KIND ADDRESS WARM MS RUNS    one figure a line: of WARM ms, then of RUNS runs of MS ms
+//   peer.ts client KIND ADDRESS WARM MS RUNS FULL   WARM ms, then print_runs() of runs of MS ms
+//   peer.ts speed MS                       the highest speed of the core in MS ms
 // It blocks in the C library's calls, as a C program would, which costs some 20 ns a call: it is never what the
 // figures tell.
 
 import { assert_private_netns } from "../../arch/deno/netns.ts";
 import { inet_addr } from "../lib/inet.ts";
-import { BULK, PORT } from "./common.ts";
+import { BULK, core_speed, PORT, print_runs } from "./common.ts";
 
 const AF_INET = 2, SOCK_STREAM = 1, SOL_SOCKET = 1, SO_REUSEADDR = 2, IPPROTO_TCP = 6;
 const TCP_NODELAY = 1, TCP_CONGESTION = 13, SHUT_WR = 1, MSG_NOSIGNAL = 0x4000;
@@ -166,14 +167,25 @@ function server(kind: string): void {
   }
 }
 
+function highest_speed(ms: number): number {
+  const end = performance.now() + ms;
+  let speed = 0;
+  while (performance.now() < end) speed = Math.max(speed, core_speed());
+  return speed;
+}
+
 if (import.meta.main) {
-  assert_private_netns();
   const [role, kind, ...rest] = Deno.args;
-  if (role === "server") {
+  if (role === "speed") {
+    console.log(String(highest_speed(Number(kind))));
+  } else if (role === "server") {
+    assert_private_netns();
     server(kind);
   } else {
+    assert_private_netns();
     const addr = sockaddr_in(inet_addr(rest[0]), PORT);
-    const [warm, ms, runs] = rest.slice(1).map(Number);
-    for (let i = 0; i <= runs; i++) console.log(String(clients[kind](addr, i === 0 ? warm : ms)));
+    const [warm, ms, runs, full] = rest.slice(1).map(Number);
+    clients[kind](addr, warm);
+    await print_runs(runs, full, () => [clients[kind](addr, ms)]);
   }
 }

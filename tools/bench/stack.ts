@@ -2,19 +2,19 @@
 //
 // Our end of the benchmark, in a process of its own.
 //   stack.ts nic KIND offload|plain         a server on a TUN; 'ready' when it listens; until the end of stdin
-//   stack.ts wire WARM MS RUNS             Gbit/s between two hosts, one figure a line: of WARM ms, then RUNS of MS
-//   stack.ts ehash SIZE/BUSY... RUNS       ns of a lookup at these loads, RUNS figures each
+//   stack.ts wire WARM MS RUNS FULL        Gbit/s between two hosts: WARM ms, then print_runs() of runs of MS ms
+//   stack.ts ehash RUNS FULL SIZE/BUSY...  ns of a lookup at each of these loads, by print_runs()
 //   stack.ts memory                        bytes of an idle connection
 
 import { boot, check, connect, inet_addr, LeakError, listen } from "../../mod.ts";
 import type { machine, userland } from "../../mod.ts";
 import { assert_private_netns } from "../../arch/deno/netns.ts";
-import { BULK, OURS, PORT, THEIRS } from "./common.ts";
-import { bench_ehash } from "./ehash.ts";
+import { BULK, OURS, PORT, print_runs, THEIRS } from "./common.ts";
+import { ehash_bench } from "./ehash.ts";
 import type { ehash_load } from "./ehash.ts";
 
-/** Buckets of ehash: as many as Linux has on a machine of 32 GiB. */
-const EHASH_BUCKETS = 262_144;
+/** Buckets of ehash: as many as Linux makes at most, if it is not told to. */
+const EHASH_BUCKETS = 524_288;
 
 async function sink(u: userland, fd: number, buf: Uint8Array): Promise<number> {
   let bytes = 0;
@@ -101,21 +101,23 @@ function two_hosts(): { m: machine; server: userland; client: userland; lfd: num
   return { m, server, client, lfd: listen(server, { port: PORT, backlog: 4096 }).rid };
 }
 
-async function wire_main(warm: number, ms: number, runs: number): Promise<void> {
+async function wire_main(warm: number, ms: number, runs: number, full: number): Promise<void> {
   const { m, server, client, lfd } = two_hosts();
   const theirs = new Uint8Array(BULK);
-  for (let i = 0; i <= runs; i++) {
+  const run = async (ms: number): Promise<number> => {
     const accepted = Promise.resolve(server.sys_accept(lfd));
     const conn = await connect(client, { hostname: OURS, port: PORT });
     const fd = check(await accepted, "accept");
     const start = performance.now();
     const received = sink(server, fd, bulk);
-    await source(client, conn.rid, theirs, i === 0 ? warm : ms);
+    await source(client, conn.rid, theirs, ms);
     conn.close();
     const bytes = await received;
     await server.sys_close(fd);
-    console.log(String(bytes * 8 / (performance.now() - start) / 1e6));
-  }
+    return bytes * 8 / (performance.now() - start) / 1e6;
+  };
+  await run(warm);
+  await print_runs(runs, full, async () => [await run(ms)]);
   await shutdown(m);
 }
 
@@ -156,9 +158,12 @@ async function memory_main(): Promise<void> {
   await shutdown(m);
 }
 
-async function ehash_main(loads: ehash_load[], runs: number): Promise<void> {
-  const m = boot({ thash_entries: EHASH_BUCKETS });
-  console.log(JSON.stringify(bench_ehash(m.host().net, loads, runs)));
+async function ehash_main(loads: ehash_load[], runs: number, full: number): Promise<void> {
+  const m = boot();
+  const tables = new ehash_bench(m.host().net, loads, EHASH_BUCKETS);
+  tables.run();
+  await print_runs(runs, full, () => tables.run());
+  tables.free();
   await shutdown(m);
 }
 
@@ -171,9 +176,9 @@ if (import.meta.main) {
   const [role, ...args] = Deno.args;
   const numbers = args.map(Number);
   if (role === "nic") await nic_main(args[0], args[1] === "offload");
-  else if (role === "wire") await wire_main(numbers[0], numbers[1], numbers[2]);
+  else if (role === "wire") await wire_main(numbers[0], numbers[1], numbers[2], numbers[3]);
   else if (role === "ehash") {
-    await ehash_main(args.slice(0, -1).map(parse_load), Number(args.at(-1)));
+    await ehash_main(args.slice(2).map(parse_load), numbers[0], numbers[1]);
   } else if (role === "memory") await memory_main();
   Deno.exit(0);
 }

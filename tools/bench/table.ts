@@ -4,22 +4,37 @@
 
 import type { bench } from "./args.ts";
 
+/** How many runs a figure is the median of. */
+export const RUNS = 5;
+
+/** A run: its figures, and the speed that the core had at that time, as a part of its full speed. */
+export interface run {
+  figures: number[];
+  speed: number;
+}
+
 /** A figure that was measured, or not. */
 export interface row {
   bench: bench;
   value: number | null;
-  runs: number[];
+  runs: run[];
   linux: number | null;
-  linux_runs: number[] | null;
+  linux_runs: run[] | null;
   /** Why there is no figure. */
   skipped?: string;
   /** Why there is none of Linux. */
   linux_error?: string;
 }
 
-export function median(values: readonly number[]): number | null {
-  if (values.length === 0) return null;
-  const sorted = [...values].sort((a, b) => a - b);
+/** The runs during which the core was fastest. */
+export function best_runs(runs: readonly run[]): run[] {
+  return [...runs].sort((a, b) => b.speed - a.speed).slice(0, RUNS);
+}
+
+/** Of the runs' figures. */
+export function median(runs: readonly run[]): number | null {
+  if (runs.length === 0) return null;
+  const sorted = runs.map((r) => r.figures[0]).sort((a, b) => a - b);
   const mid = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[mid] : (sorted[mid - 1] + sorted[mid]) / 2;
 }
@@ -69,6 +84,15 @@ export function table_head(): string {
   return columns("name", "what", "tuxnet", "Linux", "ratio");
 }
 
+/** From where to where the runs reach, and how fast the core was on the way. */
+function spread_of(runs: readonly run[]): string {
+  if (runs.length < 2) return "";
+  const figures = runs.map((r) => r.figures[0]);
+  const speed = runs.reduce((sum, r) => sum + r.speed, 0) / runs.length;
+  return ` (${digits(Math.min(...figures))} to ${digits(Math.max(...figures))}, ` +
+    `core at ${Math.round(speed * 100)} %)`;
+}
+
 /** The line of a figure; `rows` has those that it is compared to. */
 export function print_row(r: row, rows: readonly row[]): string {
   const { name, title, unit } = r.bench;
@@ -78,11 +102,9 @@ export function print_row(r: row, rows: readonly row[]): string {
   }
   const linux = r.linux === null ? "-" : digits(r.linux);
   const ratio = r.linux === null ? "-" : (r.value / r.linux).toFixed(2);
-  const spread = r.runs.length < 2
-    ? ""
-    : ` (${digits(Math.min(...r.runs))} to ${digits(Math.max(...r.runs))})`;
   const outcome = floor_result(r, rows);
   const floor = outcome === null ? "" : `, ${outcome.text}`;
+  const spread = spread_of(best_runs(r.runs));
   const error = r.linux_error === undefined ? "" : `; Linux: ${r.linux_error}`;
   return `${columns(name, title, digits(r.value), linux, ratio)}  ${unit}${spread}${floor}${error}`;
 }
