@@ -18,6 +18,7 @@ import {
   inet_ehash_nolisten,
   inet_hashinfo_init,
   inet_unhash,
+  tcp_hashinfo,
 } from "../../net/ipv4/inet_hashtables.ts";
 import { inet_sk_set_state } from "../../net/ipv4/inet_sock_state.ts";
 import { tcp_prot } from "../../net/ipv4/tcp_ipv4.ts";
@@ -60,8 +61,8 @@ class ehash_table {
   readonly hashinfo = new inet_hashinfo();
   private readonly socks: sock[] = [];
 
-  constructor(readonly size: number, buckets: number) {
-    inet_hashinfo_init(this.hashinfo, buckets);
+  constructor(readonly size: number) {
+    inet_hashinfo_init(this.hashinfo, tcp_hashinfo.ehash.length);
   }
 
   fill(net: net): void {
@@ -144,10 +145,10 @@ export class ehash_bench {
   private readonly tables: ehash_table[];
   private readonly traffic: ehash_traffic[];
 
-  constructor(net: net, loads: readonly ehash_load[], buckets: number) {
+  constructor(net: net, loads: readonly ehash_load[]) {
     const sizes = [...new Set(loads.map((l) => l.size))];
     // The secret in the hash is chosen anew after a table was made: the first socket waits for the last table.
-    this.tables = sizes.map((size) => new ehash_table(size, buckets));
+    this.tables = sizes.map((size) => new ehash_table(size));
     for (const t of this.tables) t.fill(net);
     this.traffic = loads.map(({ size, busy }) =>
       new ehash_traffic(net, this.tables[sizes.indexOf(size)], busy)

@@ -13,9 +13,6 @@ import { BULK, OURS, PORT, print_runs, THEIRS } from "./common.ts";
 import { ehash_bench } from "./ehash.ts";
 import type { ehash_load } from "./ehash.ts";
 
-/** Buckets of ehash: as many as Linux makes at most, if it is not told to. */
-const EHASH_BUCKETS = 524_288;
-
 async function sink(u: userland, fd: number, buf: Uint8Array): Promise<number> {
   let bytes = 0;
   for (;;) {
@@ -160,7 +157,7 @@ async function memory_main(): Promise<void> {
 
 async function ehash_main(loads: ehash_load[], runs: number, full: number): Promise<void> {
   const m = boot();
-  const tables = new ehash_bench(m.host().net, loads, EHASH_BUCKETS);
+  const tables = new ehash_bench(m.host().net, loads);
   tables.run();
   await print_runs(runs, full, () => tables.run());
   tables.free();
