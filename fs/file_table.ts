@@ -6,11 +6,12 @@
 
 import { file, FMODE_READ, FMODE_WRITE, O_ACCMODE } from "../include/linux/fs.ts";
 import type { file_operations } from "../include/linux/fs.ts";
+import { living_list } from "../include/linux/living.ts";
 import { after_sleep } from "../include/linux/sched.ts";
 import { ENFILE } from "../include/uapi/asm-generic/errno.ts";
 
 /** Every open file, for the leak report. @local */
-export const living_files: Set<file> = new Set();
+export const living_files: living_list<file> = new living_list();
 
 /** fs.file-max */
 let max_files = Infinity;

@@ -8,6 +8,7 @@
 import { IS_ERR } from "../include/linux/err.ts";
 import type { file, file_operations, kiocb, loff_t_ptr } from "../include/linux/fs.ts";
 import { O_CLOEXEC, O_NONBLOCK, O_RDWR } from "../include/linux/fs.ts";
+import { living_list } from "../include/linux/living.ts";
 import {
   msghdr,
   SHUT_RDWR,
@@ -108,7 +109,7 @@ const MSG_INTERNAL_SENDMSG_FLAGS = MSG_SPLICE_PAGES;
 export const net_families: (net_proto_family | null)[] = new Array(NPROTO).fill(null);
 
 /** Every struct socket in being, for the leak report. @local */
-export const living_sockets: Set<socket> = new Set();
+export const living_sockets: living_list<socket> = new living_list();
 
 /** What a file of a socket does. */
 export const socket_file_ops: file_operations = {

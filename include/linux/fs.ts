@@ -81,6 +81,8 @@ export class file {
   private_data: unknown;
   /** Watches of epoll on this file, of fs/eventpoll.ts. */
   f_ep: unknown = null;
+  /** Place in living_files. @local */
+  living_index = -1;
 
   constructor(f_op: file_operations, f_flags: number, private_data: unknown) {
     this.f_op = f_op;

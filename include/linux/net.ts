@@ -54,6 +54,8 @@ export class socket {
   sk: sock | null = null;
   ops!: proto_ops;
   readonly wq = new socket_wq();
+  /** Place in living_sockets. @local */
+  living_index = -1;
 }
 
 /** A message in the kernel: where it goes or comes from, its bytes, ancillary data, flags. */

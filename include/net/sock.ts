@@ -283,6 +283,8 @@ export class sock extends sock_common {
   sk_ll_usec = 0;
   sk_napi_id = 0;
   sk_uid = 0;
+  /** Place in living_socks. @local */
+  living_index = -1;
 
   constructor() {
     super();

@@ -7,6 +7,7 @@
 import type { file } from "../../include/linux/fs.ts";
 import { HZ } from "../../include/linux/jiffies.ts";
 import { DIV_ROUND_UP } from "../../include/linux/kernel.ts";
+import { living_list } from "../../include/linux/living.ts";
 import { page_frag } from "../../include/linux/mm_types.ts";
 import { SOCK_DGRAM, SOCK_STREAM, SOCKWQ_ASYNC_NOSPACE } from "../../include/linux/net.ts";
 import type { msghdr, socket } from "../../include/linux/net.ts";
@@ -219,7 +220,7 @@ import { net_disable_timestamp, net_enable_timestamp } from "./dev.ts";
 import { __kfree_skb, alloc_skb, kfree_skb_reason, skb_set_hash_from_sk } from "./skbuff.ts";
 
 /** Every socket in being, for the leak report. @local */
-export const living_socks: Set<sock> = new Set();
+export const living_socks: living_list<sock> = new living_list();
 
 /** Protocols in the order in which they were registered. */
 export const proto_list: proto[] = [];

@@ -78,7 +78,7 @@ const FIELDS: Record<unit, string> = {
   shift: "sk_pacing_shift rx_opt.snd_wscale rx_opt.rcv_wscale",
   number:
     "skc_family skc_reuse skc_bound_dev_if skc_cookie sk_rx_dst_ifindex sk_pacing_status sk_priority " +
-    "sk_mark sk_type sk_protocol sk_gso_type sk_err sk_err_soft sk_clockid sk_napi_id sk_uid sk_txrehash " +
+    "sk_mark sk_type sk_protocol sk_gso_type sk_err sk_err_soft sk_clockid sk_napi_id sk_uid living_index sk_txrehash " +
     "uc_ttl inet_id rx_dst_ifindex tos min_ttl mc_ttl pmtudisc rcv_tos convert_csum uc_index mc_index " +
     "icsk_pending scaling_ratio chrono_type fastopen_client_fail nonagle repair_queue save_syn urg_data",
   hash: "skc_hash sk_txhash sk_rxhash",
