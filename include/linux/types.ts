@@ -2,7 +2,8 @@
 //
 // The heads and nodes of intrusive lists. A node's `owner` is the object that it is embedded in,
 // where C would use container_of(). Operations on them: list.ts and, for lists that end in a
-// number, list_nulls.ts.
+// number, list_nulls.ts. A class that is a node itself has its fields, as timer_list and sock_common, and does not
+// extend it: V8 does not inline a constructor that several classes share, and there are five timers to a socket.
 
 /**
  * A word that holds a node: what `hlist_node.pprev` points to. Head and node both are one.
