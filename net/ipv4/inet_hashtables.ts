@@ -13,7 +13,11 @@ import {
   hlist_del_init,
   hlist_empty,
 } from "../../include/linux/list.ts";
-import { NULLS_MARKER } from "../../include/linux/list_nulls.ts";
+import {
+  __hlist_nulls_del,
+  hlist_nulls_add_head,
+  NULLS_MARKER,
+} from "../../include/linux/list_nulls.ts";
 import type { hlist_nulls_head } from "../../include/linux/list_nulls.ts";
 import { roundup_pow_of_two } from "../../include/linux/log2.ts";
 import { get_random_u32 } from "../../include/linux/random.ts";
@@ -337,7 +341,17 @@ export function inet_match(
   return bound === 0 || bound === dif || bound === sdif;
 }
 
-/** The connection of a packet, with a reference; null when there is none. */
+/** Idle connections get behind busy ones, whose lookups need not fetch them from far memory then. @local */
+function inet_ehash_to_front(sk: sock_common, first: sock_common): void {
+  const list = first.pprev as hlist_nulls_head<sock_common>;
+  __hlist_nulls_del(sk);
+  hlist_nulls_add_head(sk, list);
+}
+
+/**
+ * The connection of a packet, with a reference; null when there is none.
+ * @differs moves it to the front of its chain: nobody reads the chain meanwhile
+ */
 export function __inet_lookup_established(
   net: net,
   hashinfo: inet_hashinfo,
@@ -349,15 +363,15 @@ export function __inet_lookup_established(
   sdif: number,
 ): sock | null {
   const hash = inet_ehashfn(net, daddr, hnum, saddr, sport);
-  let node = hashinfo.ehash[hash & hashinfo.ehash_mask];
+  const first = hashinfo.ehash[hash & hashinfo.ehash_mask];
 
-  while (typeof node !== "number") {
+  for (let node = first; typeof node !== "number"; node = node.next) {
     const sk = node as sock_common;
     if (sk.skc_hash === hash && inet_match(net, sk, saddr, daddr, sport, hnum, dif, sdif)) {
       sk.skc_refcnt++;
+      if (sk !== first) inet_ehash_to_front(sk, first as sock_common);
       return sk as sock;
     }
-    node = node.next;
   }
   return null;
 }

@@ -153,6 +153,39 @@ Deno.test("ehash finds each of 100,000 connections", () => {
   for (const first of tcp_hashinfo.ehash) assert(typeof first === "number");
 });
 
+Deno.test("a lookup moves what it finds to the front of its chain", () => {
+  const n = boot(1);
+  const socks = Array.from({ length: 4 }, (_, i) => {
+    const sk = a_sock(n);
+    sk.skc_state = TCP_ESTABLISHED;
+    sk.inet_num = 2222;
+    sk.inet_rcv_saddr = US;
+    sk.inet_daddr = PEER;
+    sk.inet_dport = 5000 + i;
+    assert(inet_ehash_insert(sk, null));
+    return sk;
+  });
+  const chain = (): number[] => {
+    const ports: number[] = [];
+    let p = tcp_hashinfo.ehash[0];
+    for (; typeof p !== "number"; p = p.next) {
+      assertStrictEquals(p.pprev?.next, p);
+      ports.push(p.owner.skc_dport);
+    }
+    assertEquals(p, 0);
+    return ports;
+  };
+  assertEquals(chain(), [5003, 5002, 5001, 5000]);
+  lookup(n, PEER, 5001, 2222);
+  assertEquals(chain(), [5001, 5003, 5002, 5000]);
+  lookup(n, PEER, 5000, 2222);
+  lookup(n, PEER, 5000, 2222);
+  lookup(n, PEER, 4999, 2222);
+  assertEquals(chain(), [5000, 5001, 5003, 5002]);
+  for (const sk of socks) inet_unhash(sk);
+  assertEquals(chain(), []);
+});
+
 Deno.test("inet_ehash_insert() puts a socket in a request_sock's place, once", () => {
   const n = boot();
   const req = new tcp_request_sock();
