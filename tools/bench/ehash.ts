@@ -25,7 +25,7 @@ import { tcp_prot } from "../../net/ipv4/tcp_ipv4.ts";
 
 const LOCAL = 0xc6336402 | 0;
 const LOCAL_PORT = 80;
-const LOOKUPS = 1 << 19;
+const LOOKUPS = 1 << 17;
 const MIN_PACKETS = 1 << 13;
 
 /** The i-th peer: 50,000 connections from each address. */
@@ -116,13 +116,19 @@ class ehash_traffic {
     }
   }
 
-  /** ns of a lookup. */
+  /** ns of a lookup, with the caches as it leaves them: the one before was another's. */
   lookups(): number {
+    this.look_up(this.addrs.length);
+    const start = performance.now();
+    this.look_up(LOOKUPS);
+    return (performance.now() - start) * 1e6 / LOOKUPS;
+  }
+
+  private look_up(count: number): void {
     const { net, addrs, ports } = this;
     const { hashinfo } = this.table;
     const mask = addrs.length - 1;
-    const start = performance.now();
-    for (let i = 0; i < LOOKUPS; i++) {
+    for (let i = 0; i < count; i++) {
       const sk = __inet_lookup_established(
         net,
         hashinfo,
@@ -136,7 +142,6 @@ class ehash_traffic {
       if (sk === null) throw new Error("ehash lost a connection");
       sock_put(sk);
     }
-    return (performance.now() - start) * 1e6 / LOOKUPS;
   }
 }
 

@@ -21,7 +21,15 @@ import {
   run_wire,
   veth_lab,
 } from "./lab.ts";
-import { best_runs, floor_result, median, print_row, RUNS, table_head } from "./table.ts";
+import {
+  best_figures,
+  floor_result,
+  linux_ratio,
+  median,
+  print_row,
+  RUNS,
+  table_head,
+} from "./table.ts";
 import type { row, run } from "./table.ts";
 
 /** What this machine cannot do, with why. */
@@ -81,14 +89,14 @@ class bench_run {
     if (why) return { ...row, skipped: why };
     try {
       row.linux_runs = await this.run_linux(b);
-      row.linux = row.linux_runs === null ? null : median(best_runs(row.linux_runs));
+      row.linux = row.linux_runs === null ? null : median(best_figures(row.linux_runs));
     } catch (e) {
       if (!(e instanceof BenchError)) throw e;
       row.linux_error = e.message;
     }
     try {
       row.runs = await this.run_stack(b);
-      row.value = median(best_runs(row.runs));
+      row.value = median(best_figures(row.runs));
     } catch (e) {
       if (!(e instanceof BenchError)) throw e;
       row.skipped = e.message;
@@ -148,7 +156,7 @@ async function bench_main(args: bench_args, nic: string | null): Promise<void> {
     runs: r.runs,
     linux: r.linux,
     linux_runs: r.linux_runs,
-    ratio: r.value === null || r.linux === null ? null : r.value / r.linux,
+    ratio: linux_ratio(r),
     floor: r.bench.floor ?? null,
     passed: floor_result(r, run.rows)?.passed ?? null,
     skipped: r.skipped ?? null,

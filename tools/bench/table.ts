@@ -31,10 +31,14 @@ export function best_runs(runs: readonly run[]): run[] {
   return [...runs].sort((a, b) => b.speed - a.speed).slice(0, RUNS);
 }
 
-/** Of the runs' figures. */
-export function median(runs: readonly run[]): number | null {
-  if (runs.length === 0) return null;
-  const sorted = runs.map((r) => r.figures[0]).sort((a, b) => a - b);
+/** The first figure of each of the runs that count. */
+export function best_figures(runs: readonly run[]): number[] {
+  return best_runs(runs).map((r) => r.figures[0]);
+}
+
+export function median(values: readonly number[]): number | null {
+  if (values.length === 0) return null;
+  const sorted = [...values].sort((a, b) => a - b);
   const mid = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[mid] : (sorted[mid - 1] + sorted[mid]) / 2;
 }
@@ -53,6 +57,18 @@ function digits(v: number): string {
   });
 }
 
+/** To Linux in the same run; null where either is missing. */
+export function linux_ratio(r: row): number | null {
+  return r.value === null || r.linux === null ? null : r.value / r.linux;
+}
+
+/** What is measured in the same runs is compared run by run: the machine changes from one to the next. */
+function ratio_to(r: row, base: row | undefined): number | null {
+  if (base === undefined || base.value === null) return null;
+  const figures = best_figures(base.runs);
+  return median(best_figures(r.runs).map((figure, i) => figure / figures[i]));
+}
+
 /** Whether a figure reaches its floor; null where it has none, or what it is compared to is missing. */
 export function floor_result(r: row, rows: readonly row[]): floor_outcome | null {
   const { floor, unit } = r.bench;
@@ -60,12 +76,11 @@ export function floor_result(r: row, rows: readonly row[]): floor_outcome | null
   let measured = r.value;
   let of = ` ${unit}`;
   if (floor.of !== undefined) {
-    const base = floor.of === "linux"
-      ? r.linux
-      : rows.find((o) => o.bench.name === floor.of)?.value ?? null;
-    if (base === null) return null;
-    measured = r.value / base;
-    of = floor.of === "linux" ? " of Linux" : ` of ${floor.of}`;
+    const linux = floor.of === "linux";
+    const ratio = linux ? linux_ratio(r) : ratio_to(r, rows.find((o) => o.bench.name === floor.of));
+    if (ratio === null) return null;
+    measured = ratio;
+    of = linux ? " of Linux" : ` of ${floor.of}`;
   }
   const passed = floor.is === "least" ? measured >= floor.value : measured <= floor.value;
   const name = floor.is === "least" ? "floor" : "at most";
@@ -87,7 +102,7 @@ export function table_head(): string {
 /** From where to where the runs reach, and how fast the core was on the way. */
 function spread_of(runs: readonly run[]): string {
   if (runs.length < 2) return "";
-  const figures = runs.map((r) => r.figures[0]);
+  const figures = best_figures(runs);
   const speed = runs.reduce((sum, r) => sum + r.speed, 0) / runs.length;
   return ` (${digits(Math.min(...figures))} to ${digits(Math.max(...figures))}, ` +
     `core at ${Math.round(speed * 100)} %)`;
@@ -101,7 +116,7 @@ export function print_row(r: row, rows: readonly row[]): string {
       `not measured: ${r.skipped ?? "no figure"}`;
   }
   const linux = r.linux === null ? "-" : digits(r.linux);
-  const ratio = r.linux === null ? "-" : (r.value / r.linux).toFixed(2);
+  const ratio = linux_ratio(r)?.toFixed(2) ?? "-";
   const outcome = floor_result(r, rows);
   const floor = outcome === null ? "" : `, ${outcome.text}`;
   const spread = spread_of(best_runs(r.runs));
