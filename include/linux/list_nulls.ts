@@ -31,7 +31,7 @@ export class hlist_nulls_head<T = unknown> implements hlist_nulls_slot<T> {
 
   /** The first node, or the end's number. */
   get first(): hlist_nulls_next<T> {
-    return this.heads[this.index];
+    return this.next;
   }
 
   get next(): hlist_nulls_next<T> {

@@ -84,7 +84,8 @@ Deno.test("hlist_nulls lists end in their number", () => {
       super();
     }
   }
-  const head = new hlist_nulls_head<item>([], 0);
+  const heads: (item | number)[] = [5, 6, 7];
+  const head = new hlist_nulls_head<item>(heads, 1);
   INIT_HLIST_NULLS_HEAD(head, 77);
   const [a, b, c, d] = ["a", "b", "c", "d"].map((x) => new item(x));
   const all = (): string => {
@@ -104,4 +105,5 @@ Deno.test("hlist_nulls lists end in their number", () => {
   assertEquals([all(), hlist_nulls_unhashed(a)], ["cdb77", true]);
   for (const n of [b, c, d, d]) hlist_nulls_del_init_rcu(n);
   assertEquals([all(), hlist_nulls_empty(head)], ["77", true]);
+  assertEquals(heads, [5, 77, 7]);
 });
